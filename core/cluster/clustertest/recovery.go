@@ -1,0 +1,138 @@
+package clustertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/gosocketio/sio/core/cluster"
+)
+
+// newRecoveringTrio skips the test if the backend does not support recovery.
+func newRecoveringTrio(t *testing.T, b cluster.Backend) *trio {
+	t.Helper()
+	tr := newTrio(t, b)
+	if tr.a.Recoverer() == nil {
+		t.Skip("the backend has no connection state recovery")
+	}
+	return tr
+}
+
+func emit(t *testing.T, s *server, name string, sel cluster.Selector, flags cluster.Flags) (offset string) {
+	t.Helper()
+	offset, err := s.Broadcast(t.Context(), sel, flags, event(name, []byte(name)))
+	check(t, err)
+	return offset
+}
+
+// testMissed: a session is restored on another node than the one that it was on,
+// with what was meant for it since, from whichever node.
+func testMissed(t *testing.T, b cluster.Backend) {
+	tr := newRecoveringTrio(t, b)
+	session := &cluster.Session{ID: "b1", PID: "secret", Rooms: []string{"b1", "r1", "all"}, Data: []byte(`{"name":"x"}`)}
+	to := func(rooms ...string) cluster.Selector { return cluster.Selector{Rooms: rooms} }
+	except := func(sel cluster.Selector, rooms ...string) cluster.Selector {
+		sel.Except = rooms
+		return sel
+	}
+	emit(t, tr.a, "before", to(), cluster.Flags{})
+	offset := emit(t, tr.a, "last seen", to(), cluster.Flags{})
+	if offset == "" {
+		t.Fatal("a broadcast has no offset")
+	}
+	tr.b.wait(t, "last seen", func() bool { return len(tr.b.sockets["b1"].got) == 2 })
+	if got := tr.b.sockets["b1"].offsets[1]; got != offset {
+		t.Errorf("the receiver got offset %q, the sender %q", got, offset)
+	}
+	check(t, tr.b.Recoverer().Save(t.Context(), session))
+
+	emit(t, tr.a, "all", to(), cluster.Flags{})
+	emit(t, tr.b, "room", to("r1", "r2"), cluster.Flags{})
+	emit(t, tr.c, "direct", to("b1"), cluster.Flags{})
+	emit(t, tr.a, "except another room", except(to(), "r2"), cluster.Flags{})
+	emit(t, tr.a, "another room", to("r2"), cluster.Flags{})
+	emit(t, tr.a, "AD6 except the room", except(to("all"), "r1"), cluster.Flags{})
+	emit(t, tr.a, "except the socket", except(to(), "b1"), cluster.Flags{})
+	if offset := emit(t, tr.a, "AD6 volatile", to(), cluster.Flags{Volatile: true}); offset != "" {
+		t.Errorf("a volatile event got offset %q", offset)
+	}
+	call := tr.a.Call(timeout(t, patience), to(), cluster.Flags{}, event("AD6 with acknowledgement"))
+	answers(call)
+	check(t, call.Err())
+	check(t, tr.a.JoinRooms(t.Context(), to("r2"), []string{"x"}))
+	check(t, tr.a.ServerSideEmit(t.Context(), event("servers")))
+	emit(t, tr.c, "end", to("all"), cluster.Flags{NoCompress: true})
+
+	r := tr.c.Recoverer()
+	got, err := r.Take(t.Context(), "secret")
+	check(t, err)
+	if fmt.Sprint(*got) != fmt.Sprint(*session) {
+		t.Errorf("got session %v, want %v", got, session)
+	}
+	messages, err := r.Missed(t.Context(), got, offset)
+	check(t, err)
+	var names, want []string
+	for _, m := range messages {
+		names = append(names, render(m.Payload))
+		if m.Offset == "" {
+			t.Errorf("missed message %s has no offset", m.Payload.JSON)
+		}
+	}
+	for _, name := range []string{"all", "room", "direct", "except another room", "end"} {
+		want = append(want, render(event(name, []byte(name))))
+	}
+	equal(t, "missed", names, want)
+
+	rest, err := r.Missed(t.Context(), got, messages[2].Offset)
+	check(t, err)
+	if len(rest) != 2 {
+		t.Errorf("got %d messages after the third, want 2", len(rest))
+	}
+	rest, err = r.Missed(t.Context(), got, messages[4].Offset)
+	check(t, err)
+	if len(rest) != 0 {
+		t.Errorf("got %d messages after the last, want none", len(rest))
+	}
+}
+
+func testTakeOnce(t *testing.T, b cluster.Backend) {
+	tr := newRecoveringTrio(t, b)
+	check(t, tr.a.Recoverer().Save(t.Context(), &cluster.Session{ID: "1", PID: "p"}))
+	check(t, tr.b.Recoverer().Save(t.Context(), &cluster.Session{ID: "2", PID: "p"}))
+	results := make(chan *cluster.Session, 3)
+	for _, s := range tr.servers() {
+		go func() {
+			session, err := s.Recoverer().Take(context.Background(), "p")
+			if err != nil && !errors.Is(err, cluster.ErrUnknownSession) {
+				t.Errorf("take: %v", err)
+			}
+			results <- session
+		}()
+	}
+	var taken []*cluster.Session
+	for range 3 {
+		if session := <-results; session != nil {
+			taken = append(taken, session)
+		}
+	}
+	if len(taken) != 1 || taken[0].ID != "2" {
+		t.Errorf("the session was taken as %v, want it once and as saved last", taken)
+	}
+	if _, err := tr.a.Recoverer().Take(t.Context(), "unknown"); !errors.Is(err, cluster.ErrUnknownSession) {
+		t.Errorf("got %v, want ErrUnknownSession", err)
+	}
+}
+
+func testUnknownOffset(t *testing.T, b cluster.Backend) {
+	tr := newRecoveringTrio(t, b)
+	emit(t, tr.a, "one", cluster.Selector{}, cluster.Flags{})
+	session := &cluster.Session{ID: "1", PID: "p", Rooms: []string{"1"}}
+	for _, offset := range []string{
+		"", "0", "00", "-1", "+1", "nonsense", "zzzzzzzzzzzz", "99999999999999999999999999", "9999999999999-0", "(1-0", "-", "+", "$", ">", "\x00", " 1",
+	} {
+		if got, err := tr.b.Recoverer().Missed(t.Context(), session, offset); !errors.Is(err, cluster.ErrUnknownOffset) {
+			t.Errorf("offset %q: got %d messages and error %v, want ErrUnknownOffset", offset, len(got), err)
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package engineio
+
+import (
+	"sync"
+
+	"github.com/gosocketio/sio/core/internal/ws"
+)
+
+// Outgoing is one entry of the outbound queue: a message and the binary
+// messages that belong to it. It must not be changed or copied once it was
+// given to Send; the same Outgoing may be sent to any number of sessions.
+type Outgoing struct {
+	// Data is the message.
+	Data []byte
+	// Binary says that Data is a binary message, else it is text (UTF-8).
+	Binary bool
+	// Attachments are binary messages that follow Data with nothing in between.
+	Attachments [][]byte
+	// Volatile drops the entry (ErrDropped) unless it can be written at once:
+	// nothing is queued or being written, and on polling a poll is waiting.
+	Volatile bool
+	// NoCompress keeps the entry from being compressed on either transport.
+	NoCompress bool
+
+	once     sync.Once
+	prepared []ws.Prepared
+}
+
+func (o *Outgoing) size() int {
+	n := len(o.Data)
+	for _, a := range o.Attachments {
+		n += len(a)
+	}
+	return n
+}
+
+// sharedForms returns the caches of the compressed forms: one per message of
+// the entry, first for protocol 4, then for protocol 3, whose binary frames
+// differ. Used only where permessage-deflate was negotiated.
+func (o *Outgoing) sharedForms(protocol int) []ws.Prepared {
+	o.once.Do(func() { o.prepared = make([]ws.Prepared, 2*(1+len(o.Attachments))) })
+	if n := 1 + len(o.Attachments); protocol == 3 {
+		return o.prepared[n:]
+	}
+	return o.prepared
+}

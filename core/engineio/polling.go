@@ -1,0 +1,311 @@
+package engineio
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gosocketio/sio/core/internal/packet"
+)
+
+// maxPollBatch bounds one polling answer, in bytes, if it can be split.
+const maxPollBatch = 1 << 20
+
+var (
+	errPollClosed = errors.New("poll connection closed prematurely")
+	errPollTwice  = errors.New("engineio: a second poll while one was waiting")
+)
+
+// poll is a GET that waits for an answer.
+type poll struct {
+	since  time.Time
+	waited bool // it was not answered at once
+}
+
+// answer is what a poll returns: a batch of the queue, then a noop, then a close
+// packet.
+type answer struct {
+	batch       []item
+	noop, close bool
+	last        bool // the session ends once it was written
+}
+
+// servePoll serves a GET of an open session.
+func (s *Session) servePoll(q *request) {
+	rc := http.NewResponseController(q.w)
+	// The server's timeouts are for requests that should be short. Errors mean
+	// that a middleware hides the connection; then its limits apply.
+	rc.SetReadDeadline(time.Time{})
+	rc.SetWriteDeadline(time.Time{})
+	p := &poll{since: time.Now()}
+	if refused := s.beginPoll(q, p); refused != nil {
+		s.server.refuse(q, refused)
+		return
+	}
+	a, ok := s.await(q.r, p)
+	if !ok {
+		s.end(TransportError, errPollClosed)
+		return
+	}
+	err := s.writeAnswer(q, rc, a)
+	if err != nil {
+		s.end(TransportError, errPollClosed)
+	}
+	if a.batch != nil {
+		s.traceWritten(transportPolling, a.batch)
+		s.batchDone(a.batch)
+	}
+	if a.last {
+		s.end(ForcedClose, nil)
+	}
+}
+
+// beginPoll makes p the waiting poll. A second one ends the session.
+func (s *Session) beginPoll(q *request, p *poll) *ConnectionError {
+	s.mu.Lock()
+	switch {
+	case s.state == stateEnded:
+		s.mu.Unlock()
+		return q.unknownSession()
+	case s.conn != nil:
+		s.mu.Unlock()
+		return q.transportMismatch(transportWebSocket)
+	case s.poll != nil:
+		s.mu.Unlock()
+		s.end(TransportError, errPollTwice)
+		return q.refusal(codeBadRequest, "OVERLAPPING_REQUESTS", nil)
+	}
+	s.poll = p
+	s.mu.Unlock()
+	return nil
+}
+
+// await waits until there is something to answer. It reports false if the
+// client has gone before.
+func (s *Session) await(r *http.Request, p *poll) (answer, bool) {
+	var timer *time.Timer
+	var tick <-chan time.Time
+	for {
+		a, ready, wait := s.nextAnswer(p)
+		if ready {
+			return a, true
+		}
+		if wait > 0 {
+			if timer == nil {
+				timer = time.NewTimer(wait)
+				defer timer.Stop()
+				tick = timer.C
+			} else {
+				timer.Reset(wait)
+			}
+		}
+		select {
+		case <-s.wake:
+		case <-s.done:
+		case <-tick:
+		case <-r.Context().Done():
+			if !s.pollGone(p) {
+				return answer{noop: true}, true
+			}
+			return answer{}, false
+		}
+	}
+}
+
+// pollGone takes back the poll p whose client went away. It reports false if
+// the session no longer needed it.
+func (s *Session) pollGone(p *poll) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.poll = nil
+	return s.conn == nil && s.state != stateEnded
+}
+
+// nextAnswer returns what p is to be answered with, if it is time, or how long
+// to wait at most (0: until woken). Once it returned an answer, p is no longer
+// the waiting poll: the client may poll again before the handler has returned.
+func (s *Session) nextAnswer(p *poll) (a answer, ready bool, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.state == stateEnded:
+		a = answer{noop: s.peerClosed, close: !s.peerClosed}
+	case s.conn != nil:
+		a.close = true
+	case s.writing:
+		return a, false, s.pollWait(p)
+	case len(s.queue.items) > 0:
+		a.batch = s.queue.take(maxPollBatch)
+		a.close = s.state == stateClosing && len(s.queue.items) == 0
+		a.last = a.close
+		s.writing = true
+	case s.state == stateClosing:
+		a = answer{noop: !p.waited, close: true, last: true}
+		s.writing = true
+	default:
+		if wait := s.pollWait(p); wait >= 0 {
+			p.waited = true
+			return a, false, wait
+		}
+		a.noop = true
+		s.noopSentLocked()
+	}
+	s.poll = nil
+	return a, true, 0
+}
+
+// pollWait says how long p may wait for a message; 0 means without a limit, and
+// a negative value that it is to be answered with a noop now.
+func (s *Session) pollWait(p *poll) time.Duration {
+	var wait time.Duration
+	if limit := s.server.opts.PollTimeout; limit > 0 {
+		if wait = limit - time.Since(p.since); wait <= 0 {
+			return -1
+		}
+	}
+	if s.probe == nil || !s.probe.answered {
+		return wait
+	}
+	noop := s.probe.noopWait()
+	if noop <= 0 {
+		return -1
+	}
+	if wait == 0 || noop < wait {
+		wait = noop
+	}
+	return wait
+}
+
+func (s *Session) noopSentLocked() {
+	if s.probe != nil && s.probe.answered {
+		s.probe.noops++
+		s.probe.lastNoop = time.Now()
+	}
+}
+
+var packetPool = sync.Pool{New: func() any { return new([]packet.Packet) }}
+
+// writeAnswer writes the response of a poll.
+func (s *Session) writeAnswer(q *request, rc *http.ResponseController, a answer) error {
+	pooled := packetPool.Get().(*[]packet.Packet)
+	packets := appendPackets((*pooled)[:0], a)
+	err := s.writePackets(q, rc, packets, compressible(a.batch))
+	clear(packets)
+	if cap(packets) <= maxSpare {
+		*pooled = packets[:0]
+		packetPool.Put(pooled)
+	}
+	return err
+}
+
+func appendPackets(packets []packet.Packet, a answer) []packet.Packet {
+	for _, it := range a.batch {
+		if it.out == nil {
+			packets = append(packets, packet.Packet{Type: it.control})
+			continue
+		}
+		packets = append(packets, packet.Packet{Type: packet.Message, Data: it.out.Data, Binary: it.out.Binary})
+		for _, att := range it.out.Attachments {
+			packets = append(packets, packet.Packet{Type: packet.Message, Data: att, Binary: true})
+		}
+	}
+	if a.noop {
+		packets = append(packets, packet.Packet{Type: packet.Noop})
+	}
+	if a.close {
+		packets = append(packets, packet.Packet{Type: packet.Close})
+	}
+	return packets
+}
+
+// compressible reports whether any message of the batch may be compressed.
+func compressible(batch []item) bool {
+	for _, it := range batch {
+		if it.out != nil && !it.out.NoCompress {
+			return true
+		}
+	}
+	return false
+}
+
+// writePackets writes a 200 with the packets as payload, in the encoding that
+// the client understands.
+func (s *Session) writePackets(q *request, rc *http.ResponseController, packets []packet.Packet, compress bool) error {
+	scratch := takeBuffer()
+	defer scratch.free()
+	encoding, contentType := s.encodingOf(packets)
+	scratch.b = packet.AppendPayload(scratch.b, packets, encoding)
+	if s.jsonp {
+		script := takeBuffer()
+		defer script.free()
+		script.b = packet.AppendJSONP(script.b, s.jsonpCall, scratch.b)
+		scratch, script = script, scratch
+	}
+	body := scratch.b
+	h := q.w.Header()
+	h["Content-Type"] = contentType
+	if compress && s.server.compresses(len(body)) {
+		packed := takeBuffer()
+		defer packed.free()
+		if encode(packed, h, q.r, body) {
+			body = packed.b
+		}
+	}
+	return s.server.writeBody(q, rc, body)
+}
+
+func (s *Session) encodingOf(packets []packet.Packet) (packet.Encoding, []string) {
+	if s.protocol == 4 {
+		return packet.Text4, textPayload
+	}
+	if !s.base64 && !s.jsonp {
+		for i := range packets {
+			if packets[i].Binary {
+				return packet.Binary3, binPayload
+			}
+		}
+	}
+	return packet.Text3, textPayload
+}
+
+// writeBody writes the headers of a polling response and body, and makes sure
+// that it was handed to the kernel.
+func (s *Server) writeBody(q *request, rc *http.ResponseController, body []byte) error {
+	h := q.w.Header()
+	s.setHeaders(h, q.r)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	rc.SetWriteDeadline(time.Now().Add(s.ioTimeout))
+	if _, err := q.w.Write(body); err != nil {
+		return err
+	}
+	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+// Header values that are the same in every response are shared. Without spare
+// capacity an Add by someone else copies them.
+var (
+	noStore     = []string{"no-store"}
+	unbuffered  = []string{"no"}
+	textPayload = []string{"text/plain; charset=UTF-8"}
+	binPayload  = []string{"application/octet-stream"}
+	textHTML    = []string{"text/html"}
+)
+
+// setHeaders sets what every polling response and every 101 carries.
+func (s *Server) setHeaders(h http.Header, r *http.Request) {
+	h["Cache-Control"] = noStore
+	// nginx would otherwise hold answers back.
+	h["X-Accel-Buffering"] = unbuffered
+	if agent := r.Header.Get("User-Agent"); strings.Contains(agent, ";MSIE") || strings.Contains(agent, "Trident/") {
+		h.Set("X-XSS-Protection", "0")
+	}
+	if s.opts.OnHeaders != nil {
+		s.opts.OnHeaders(h, r)
+	}
+}

@@ -1,0 +1,225 @@
+package engineio
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gosocketio/sio/core/internal/packet"
+)
+
+var (
+	errPostTwice   = errors.New("engineio: a second POST while one was in progress")
+	errPostClosed  = errors.New("engineio: data request connection closed prematurely")
+	errPostSlow    = errors.New("engineio: body not received in time")
+	errContentType = errors.New("engineio: binary body in protocol 4")
+	errEmptyBody   = errors.New("engineio: empty body")
+	errTooLarge    = errors.New("engineio: body too large")
+)
+
+var okBody = []byte("ok")
+
+// firstRead is how much is allocated for a body before any of it was received.
+const firstRead = 16 << 10
+
+// post is a POST whose body is being read.
+type post struct {
+	mu   sync.Mutex
+	rc   *http.ResponseController
+	read bool // the body was read; rc must not be used any more
+}
+
+// cancel makes the read of the body return; nil is fine.
+func (p *post) cancel() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.read {
+		p.rc.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func (p *post) bodyRead() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.read = true
+}
+
+// servePost serves a POST of an open session.
+func (s *Session) servePost(q *request) {
+	if q.r.ContentLength > s.server.opts.MaxPayload {
+		q.w.Header().Set("Connection", "close") // or net/http would read the rest
+		q.w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	p := &post{rc: http.NewResponseController(q.w)}
+	if refused := s.beginPost(q, p); refused != nil {
+		s.server.refuse(q, refused)
+		return
+	}
+	status := s.receivePost(q, p)
+	s.endPost()
+	if status != http.StatusOK {
+		q.w.Header().Set("Connection", "close")
+		q.w.WriteHeader(status)
+		return
+	}
+	q.w.Header()["Content-Type"] = textHTML
+	if s.server.writeBody(q, p.rc, okBody) != nil {
+		s.end(TransportError, errPostClosed)
+	}
+}
+
+func (s *Session) beginPost(q *request, p *post) *ConnectionError {
+	s.mu.Lock()
+	switch {
+	case s.state == stateEnded:
+		s.mu.Unlock()
+		return q.unknownSession()
+	case s.conn != nil:
+		s.mu.Unlock()
+		return q.transportMismatch(transportWebSocket)
+	case s.post != nil:
+		s.mu.Unlock()
+		s.end(TransportError, errPostTwice)
+		return q.refusal(codeBadRequest, "OVERLAPPING_REQUESTS", nil)
+	}
+	s.post = p
+	s.mu.Unlock()
+	return nil
+}
+
+// endPost lets the next POST in, and the reader of a websocket that took over
+// meanwhile. It comes before the answer: the client may send again as soon as
+// it has it.
+func (s *Session) endPost() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.post = nil
+	s.dispatching = false
+	s.deliveredLocked()
+	if s.posted != nil {
+		close(s.posted)
+		s.posted = nil
+	}
+}
+
+// receivePost reads and handles the body and returns the status of the answer.
+func (s *Session) receivePost(q *request, p *post) int {
+	encoding, ok := s.postEncoding(q.r)
+	if !ok {
+		s.end(TransportError, errContentType)
+		return http.StatusBadRequest
+	}
+	p.rc.SetReadDeadline(time.Now().Add(s.server.ioTimeout))
+	// OnMessage may block for longer than the server allows a handler to write.
+	p.rc.SetWriteDeadline(time.Time{})
+	body, err := readBody(q.r, s.server.opts.MaxPayload)
+	p.bodyRead()
+	if err != nil {
+		return s.badBody(err)
+	}
+	p.rc.SetReadDeadline(time.Time{})
+	if s.jsonp {
+		if body, err = packet.DecodeJSONPBody(body); err != nil {
+			s.end(ParseError, err)
+			return http.StatusBadRequest
+		}
+	}
+	if !s.dispatch(body, encoding) {
+		return http.StatusBadRequest
+	}
+	return http.StatusOK
+}
+
+func (s *Session) postEncoding(r *http.Request) (packet.Encoding, bool) {
+	binary := r.Header.Get("Content-Type") == "application/octet-stream"
+	switch {
+	case s.protocol == 4:
+		return packet.Text4, !binary
+	case binary:
+		return packet.Binary3, true
+	default:
+		return packet.Text3, true
+	}
+}
+
+// badBody ends the session for a body that could not be read. One that is too
+// large is refused, and the session goes on.
+func (s *Session) badBody(err error) int {
+	select {
+	case <-s.done: // end made the read return
+		return http.StatusBadRequest
+	default:
+	}
+	switch {
+	case errors.Is(err, errTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.end(TransportError, errPostSlow)
+		return http.StatusRequestTimeout
+	default:
+		s.end(TransportError, errPostClosed)
+		return http.StatusBadRequest
+	}
+}
+
+// dispatch handles the packets of a body in order. It reports false if the
+// session ended for what was in it.
+func (s *Session) dispatch(body []byte, encoding packet.Encoding) bool {
+	if len(body) == 0 {
+		s.end(ParseError, errEmptyBody)
+		return false
+	}
+	s.mu.Lock()
+	s.dispatching = true
+	s.mu.Unlock()
+	payload := packet.NewPayloadReader(body, encoding)
+	for {
+		p, err := payload.Next()
+		if err == io.EOF {
+			return true
+		}
+		if err != nil {
+			s.end(ParseError, err)
+			return false
+		}
+		if !s.receive(p) {
+			return p.Type == packet.Close
+		}
+	}
+}
+
+// readBody reads at most limit bytes and one more. The memory grows with what
+// arrives, not with what was announced.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	size := r.ContentLength
+	if size < 0 || size > firstRead {
+		size = min(firstRead, limit)
+	}
+	// One byte more than the body, so that the end is seen without growing.
+	buf := make([]byte, 0, size+1)
+	for {
+		n, err := r.Body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if int64(len(buf)) > limit {
+			return nil, errTooLarge
+		}
+		if err == io.EOF {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(buf) == cap(buf) {
+			grown := make([]byte, len(buf), min(int64(2*cap(buf)), limit+1))
+			copy(grown, buf)
+			buf = grown
+		}
+	}
+}

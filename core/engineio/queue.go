@@ -1,0 +1,91 @@
+package engineio
+
+import "github.com/gosocketio/sio/core/internal/packet"
+
+// item is one entry of the outbox: an Outgoing, or a packet without data.
+type item struct {
+	out     *Outgoing   // nil for a control packet
+	control packet.Type // Ping, Pong
+}
+
+// outbox is the outbound queue of a session. The session's mutex guards it.
+type outbox struct {
+	items []item
+	spare []item // the slice of the previous batch, to be used again
+
+	// Queued and not yet written, control packets excluded.
+	messages int
+	bytes    int
+
+	pong bool // a pong is queued: one answers any number of pings
+}
+
+// maxSpare keeps a burst from pinning its slice for the life of the session.
+const maxSpare = 64
+
+// full reports whether another entry of n bytes exceeds the limits (negative:
+// none). An empty outbox is never full.
+func (q *outbox) full(n, maxBytes, maxMessages int) bool {
+	if q.messages == 0 {
+		return false
+	}
+	return maxMessages >= 0 && q.messages >= maxMessages || maxBytes >= 0 && q.bytes+n > maxBytes
+}
+
+func (q *outbox) push(o *Outgoing, n int) {
+	q.items = append(q.items, item{out: o})
+	q.messages++
+	q.bytes += n
+}
+
+func (q *outbox) pushControl(t packet.Type) {
+	if t == packet.Pong {
+		if q.pong {
+			return
+		}
+		q.pong = true
+	}
+	q.items = append(q.items, item{control: t})
+}
+
+// take removes and returns the entries at the front, up to about limit bytes
+// and at least one. They count as queued until release.
+func (q *outbox) take(limit int) []item {
+	n, size := 0, 0
+	for n < len(q.items) && (n == 0 || size < limit) {
+		if o := q.items[n].out; o != nil {
+			size += o.size()
+		}
+		n++
+	}
+	batch := q.items[:n:n]
+	q.items = append(q.spare, q.items[n:]...)
+	q.spare = nil
+	q.pong = false
+	return batch
+}
+
+// takeAll is take without a limit.
+func (q *outbox) takeAll() []item {
+	batch := q.items
+	q.items, q.spare = q.spare, nil
+	q.pong = false
+	return batch
+}
+
+// release ends a batch that take returned: it was written, or never will be.
+func (q *outbox) release(batch []item) {
+	for i := range batch {
+		if o := batch[i].out; o != nil {
+			q.messages--
+			q.bytes -= o.size()
+		}
+		batch[i] = item{}
+	}
+	if q.spare == nil && cap(batch) <= maxSpare {
+		q.spare = batch[:0]
+	}
+}
+
+// discard empties the queue; batches still being written are released later.
+func (q *outbox) discard() { q.release(q.takeAll()) }

@@ -1,0 +1,303 @@
+package engineio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gosocketio/sio/core/internal/packet"
+)
+
+// Server serves Engine.IO, protocol 4 and, if allowed, 3. It is an http.Handler
+// that looks at the query of a request, never at its path, so it can be mounted
+// anywhere, also more than once. All methods may be called concurrently.
+type Server struct {
+	opts      Options
+	ioTimeout time.Duration // for reading a body and for writing anything
+	warnings  warnings
+
+	// running counts the open sessions and the goroutines that belong to them.
+	// It is only raised for something that a counted one vouches for, or under mu.
+	running sync.WaitGroup
+
+	// mu guards what follows. It is never held together with a session's.
+	mu       sync.RWMutex
+	sessions map[string]*Session
+	refusing bool // no new sessions
+}
+
+// NewServer returns a server with a copy of opts; nil means all defaults. It
+// panics if opts can only be a mistake (negative durations, unknown
+// transports, an invalid cookie or origin pattern).
+func NewServer(opts *Options) *Server {
+	s := &Server{opts: opts.withDefaults(), sessions: make(map[string]*Session)}
+	if s.opts.Logger == nil {
+		s.opts.Logger = slog.Default()
+	}
+	// A body or an answer that takes longer than a silent peer may live is stuck.
+	s.ioTimeout = s.opts.PingInterval + s.opts.PingTimeout
+	return s
+}
+
+// ServeHTTP serves one request. A poll blocks until there is something to
+// answer; a websocket handshake returns once the connection is hijacked.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q := newRequest(w, r)
+	if s.opts.CORS.answers(w, r) {
+		return
+	}
+	session, refused := s.verify(q)
+	switch {
+	case refused != nil:
+		s.refuse(q, refused)
+	case session == nil && q.upgrade:
+		s.openWebSocket(q)
+	case session == nil:
+		s.openPolling(q)
+	case q.upgrade:
+		session.serveUpgrade(q)
+	case r.Method == http.MethodGet:
+		session.servePoll(q)
+	case r.Method == http.MethodPost:
+		session.servePost(q)
+	default:
+		w.WriteHeader(http.StatusInternalServerError) // as the reference server
+	}
+}
+
+// openPolling serves a handshake over polling.
+func (s *Server) openPolling(q *request) {
+	id, refused := s.newID(q)
+	if refused != nil {
+		s.refuse(q, refused)
+		return
+	}
+	session := newSession(s, id, q)
+	if refused := s.register(q, session); refused != nil {
+		s.refuse(q, refused)
+		return
+	}
+	session.open()
+	s.setHandshakeHeaders(q.w.Header(), q.r, id)
+	packets := []packet.Packet{{Type: packet.Open, Data: session.openData(s.upgrades())}}
+	if p := s.opts.InitialPacket; p != nil {
+		packets = append(packets, packet.Packet{Type: packet.Message, Data: p})
+	}
+	err := session.writePackets(q, http.NewResponseController(q.w), packets, true)
+	if err != nil {
+		session.end(TransportError, err)
+	}
+}
+
+func (s *Server) newID(q *request) (string, *ConnectionError) {
+	id, err := s.opts.GenerateID(q.r)
+	if err == nil && id == "" {
+		err = errEmptyID
+	}
+	if _, used := s.lookup(id); err == nil && used {
+		err = errUsedID
+	}
+	if err != nil {
+		return "", q.idRefusal(err)
+	}
+	return id, nil
+}
+
+var (
+	errEmptyID = errors.New("engineio: empty session id")
+	errUsedID  = errors.New("engineio: session id already in use")
+)
+
+func (q *request) idRefusal(err error) *ConnectionError {
+	return q.refusal(codeBadRequest, "ID_GENERATION_ERROR", map[string]any{"error": err})
+}
+
+// setHandshakeHeaders sets what only the answer to a handshake carries.
+func (s *Server) setHandshakeHeaders(h http.Header, r *http.Request, id string) {
+	if c := s.opts.Cookie; c != nil {
+		h.Add("Set-Cookie", cookieFor(c, id))
+	}
+	if s.opts.OnInitialHeaders != nil {
+		s.opts.OnInitialHeaders(h, r)
+	}
+}
+
+func newSession(s *Server, id string, q *request) *Session {
+	return &Session{
+		server:    s,
+		id:        id,
+		protocol:  q.protocol(),
+		base64:    q.base64,
+		jsonp:     q.hasJSONP && !q.upgrade,
+		jsonpCall: packet.JSONPIndex(q.jsonp),
+		handshake: newHandshake(q.r, q.r.URL.Query()),
+		done:      make(chan struct{}),
+		wake:      make(chan struct{}, 1),
+		receiving: true, // until OnConnection has returned
+	}
+}
+
+// openMessage is the data of the open packet; the order of the keys is that of
+// the reference server.
+type openMessage struct {
+	SID          string   `json:"sid"`
+	Upgrades     []string `json:"upgrades"`
+	PingInterval int64    `json:"pingInterval"` // milliseconds
+	PingTimeout  int64    `json:"pingTimeout"`
+	MaxPayload   int64    `json:"maxPayload"`
+}
+
+func (s *Session) openData(upgrades []string) []byte {
+	o := &s.server.opts
+	data, err := json.Marshal(openMessage{
+		s.id, upgrades, o.PingInterval.Milliseconds(), o.PingTimeout.Milliseconds(), o.MaxPayload,
+	})
+	if err != nil { // strings and integers always marshal
+		panic(err)
+	}
+	return data
+}
+
+// openPacket is the open packet of a websocket handshake.
+func (s *Session) openPacket() packet.Packet {
+	return packet.Packet{Type: packet.Open, Data: s.openData([]string{})}
+}
+
+func (s *Server) upgrades() []string {
+	if s.opts.DisableUpgrades || !s.hasTransport(transportWebSocket) {
+		return []string{}
+	}
+	return []string{transportWebSocket}
+}
+
+// connect tells the hooks about a session and returns its handler.
+func (s *Server) connect(session *Session) Handler {
+	if trace := s.opts.Trace.SessionOpened; trace != nil {
+		trace(session)
+	}
+	if s.opts.OnConnection == nil {
+		return discard{}
+	}
+	if h := s.opts.OnConnection(session); h != nil {
+		return h
+	}
+	return discard{}
+}
+
+// register adds a session, which counts as running until it was finished.
+func (s *Server) register(q *request, session *Session) *ConnectionError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refusing {
+		return q.shuttingDown()
+	}
+	if _, used := s.sessions[session.id]; used {
+		return q.idRefusal(errUsedID)
+	}
+	s.sessions[session.id] = session
+	s.running.Add(1)
+	return nil
+}
+
+func (s *Server) forget(session *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, session.id)
+}
+
+func (s *Server) lookup(id string) (*Session, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	session, ok := s.sessions[id]
+	return session, ok
+}
+
+func (s *Server) isRefusing() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.refusing
+}
+
+// Count returns the number of open sessions.
+func (s *Server) Count() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.sessions)
+}
+
+// Session returns the open session with the given id.
+func (s *Server) Session(id string) (*Session, bool) { return s.lookup(id) }
+
+// Sessions iterates over the sessions that were open when the iteration began,
+// in no particular order.
+func (s *Server) Sessions() iter.Seq[*Session] {
+	return func(yield func(*Session) bool) {
+		for _, session := range s.snapshot() {
+			if !yield(session) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Server) snapshot() []*Session {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make([]*Session, 0, len(s.sessions))
+	for _, session := range s.sessions {
+		all = append(all, session)
+	}
+	return slices.Clip(all)
+}
+
+// StopAccepting refuses new sessions with 503 from now on. The open ones go on.
+func (s *Server) StopAccepting() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusing = true
+}
+
+// Shutdown stops accepting, closes every session gracefully and waits until all
+// have ended and their OnClose has returned. If ctx ends first, the rest is
+// aborted and Shutdown returns ctx.Err(). It must not be called by a Handler.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.StopAccepting()
+	for _, session := range s.snapshot() {
+		session.Close()
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.running.Wait()
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	s.abortAll()
+	<-ended
+	return ctx.Err()
+}
+
+// Close stops accepting, ends every session with ForcedClose, discarding what is
+// queued, and waits until their OnClose has returned. It must not be called by a
+// Handler. The error is always nil.
+func (s *Server) Close() error {
+	s.StopAccepting()
+	s.abortAll()
+	s.running.Wait()
+	return nil
+}
+
+func (s *Server) abortAll() {
+	for _, session := range s.snapshot() {
+		session.end(ForcedClose, nil)
+	}
+}

@@ -1,0 +1,382 @@
+package engineio
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gosocketio/sio/core/internal/packet"
+	"github.com/gosocketio/sio/core/internal/ws"
+)
+
+// Handler receives what a session receives.
+type Handler interface {
+	// OnMessage gets the messages of the peer in order, one at a time, also
+	// across an upgrade; the callee owns data. It may block to exert
+	// back-pressure: while it blocks nothing more is read, and the session is not
+	// closed for a missing pong. A panic ends the session.
+	OnMessage(data []byte, binary bool)
+	// OnClose is called exactly once, after the last OnMessage returned. err holds
+	// details for logs and may be nil.
+	OnClose(reason Reason, err error)
+}
+
+// discard is the Handler of sessions that nobody listens to.
+type discard struct{}
+
+func (discard) OnMessage([]byte, bool) {}
+func (discard) OnClose(Reason, error)  {}
+
+type state uint8
+
+const (
+	stateOpening state = iota // OnConnection has not returned
+	stateOpen
+	stateClosing // Close was called; what is queued is being flushed
+	stateEnded
+)
+
+// Session is one connection of a client, over polling, websocket, or first one
+// and then the other. All methods may be called by any goroutine, also from
+// inside the callbacks of its Handler.
+type Session struct {
+	server    *Server
+	id        string
+	protocol  int
+	base64    bool   // the client takes no binary frames or payloads
+	jsonp     bool   // polling answers are scripts
+	jsonpCall string // index of the client's JSONP callback
+	handshake *Handshake
+	done      chan struct{} // closed by end
+	wake      chan struct{} // capacity 1: the waiting poll should look again
+	handler   Handler       // set once, before the state becomes open
+
+	// mu guards what follows. It is never held across I/O or a callback, and no
+	// other lock is taken while it is held.
+	mu          sync.Mutex
+	state       state
+	closeAsked  bool // Close was called while opening
+	receiving   bool // OnMessage (or OnConnection) is running
+	dispatching bool // the packets of a POST are being handled
+	writing     bool // a batch is on its way to the peer
+	peerClosed  bool // the peer sent a close packet
+	queue       outbox
+	beat        heartbeat
+	closeTimer  *time.Timer
+	conn        *ws.Conn      // nil while the transport is polling
+	poll        *poll         // the poll that waits for an answer
+	post        *post         // the POST that is being received
+	posted      chan struct{} // closed at the end of post, if someone waits for it
+	probe       *probe        // the upgrade in progress
+	reason      Reason
+	err         error
+}
+
+// ID returns the session id. It is a secret between client and server: whoever
+// knows it can read the client's messages.
+func (s *Session) ID() string { return s.id }
+
+// Protocol returns the Engine.IO protocol revision of the client, 3 or 4.
+func (s *Session) Protocol() int { return s.protocol }
+
+// Transport returns the current transport, "polling" or "websocket".
+func (s *Session) Transport() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.transportLocked()
+}
+
+// current returns the transport, if the session is open to requests.
+func (s *Session) current() (transport string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.transportLocked(), s.state == stateOpen || s.state == stateClosing
+}
+
+func (s *Session) transportLocked() string {
+	if s.conn != nil {
+		return transportWebSocket
+	}
+	return transportPolling
+}
+
+// Handshake describes the request that opened the session.
+func (s *Session) Handshake() *Handshake { return s.handshake }
+
+// Done is closed when the session has ended. Handler.OnClose may still be to come.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Send queues o and returns at once. It fails with ErrClosed after Close or the
+// end of the session, with ErrQueueFull if the limits of Options would be
+// exceeded, and with ErrDropped for a volatile entry that cannot be written now.
+func (s *Session) Send(o *Outgoing) error {
+	n := o.size()
+	s.mu.Lock()
+	if s.state > stateOpen || s.closeAsked {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	if o.Volatile && !s.writableLocked() {
+		s.mu.Unlock()
+		return ErrDropped
+	}
+	if s.queue.full(n, s.server.opts.MaxQueueBytes, s.server.opts.MaxQueueMessages) {
+		s.mu.Unlock()
+		if s.server.opts.QueuePolicy == QueueDisconnect {
+			s.end(SlowConsumer, ErrQueueFull)
+		}
+		return ErrQueueFull
+	}
+	s.queue.push(o, n)
+	s.flushLocked()
+	s.mu.Unlock()
+	return nil
+}
+
+// writableLocked reports whether an entry would be written without waiting.
+func (s *Session) writableLocked() bool {
+	if s.state != stateOpen || s.writing || len(s.queue.items) > 0 {
+		return false
+	}
+	return s.conn != nil || s.poll != nil
+}
+
+// flushLocked sees to it that what is queued gets written: by the waiting poll,
+// or by a writer that runs until the queue is empty.
+func (s *Session) flushLocked() {
+	switch {
+	case s.state == stateOpening || s.state == stateEnded:
+	case s.conn == nil:
+		s.wakePoll()
+	case !s.writing:
+		s.writing = true
+		s.server.running.Add(1)
+		go s.write(s.conn)
+	}
+}
+
+func (s *Session) wakePoll() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// batchDone ends a batch that was written and lets the next one start.
+func (s *Session) batchDone(batch []item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue.release(batch)
+	s.writing = false
+	if s.conn == nil || len(s.queue.items) > 0 {
+		s.flushLocked()
+	}
+}
+
+// open runs OnConnection and starts the session.
+func (s *Session) open() {
+	opened := false
+	defer func() {
+		if !opened { // OnConnection panicked; net/http reports it
+			s.handler = discard{}
+			s.opened()
+			s.end(TransportError, errors.New("engineio: OnConnection panicked"))
+		}
+	}()
+	s.handler = s.server.connect(s)
+	opened = true
+	s.opened()
+}
+
+func (s *Session) opened() {
+	s.mu.Lock()
+	s.receiving = false
+	if s.state == stateEnded {
+		s.mu.Unlock()
+		s.finish()
+		return
+	}
+	s.state = stateOpen
+	s.startHeartbeatLocked()
+	if s.conn != nil {
+		s.server.running.Add(1)
+		go s.read(s.conn)
+	}
+	if len(s.queue.items) > 0 {
+		s.flushLocked()
+	}
+	closing := s.closeAsked
+	s.mu.Unlock()
+	if closing {
+		s.Close()
+	}
+}
+
+// receive handles one packet of the peer. It returns false if no more is to be
+// read.
+func (s *Session) receive(p packet.Packet) bool {
+	s.server.traceRead(s, len(p.Data))
+	switch p.Type {
+	case packet.Message:
+		return s.deliver(p.Data, p.Binary)
+	case packet.Ping:
+		return s.onPing()
+	case packet.Pong:
+		return s.onPong()
+	case packet.Close:
+		s.mu.Lock()
+		s.peerClosed = true
+		s.mu.Unlock()
+		s.end(TransportClose, nil)
+		return false
+	default:
+		return true
+	}
+}
+
+// deliver calls OnMessage, unless the session has ended. Only one goroutine
+// receives at a time: the POST in progress, or the reader of the websocket.
+func (s *Session) deliver(data []byte, binary bool) bool {
+	s.mu.Lock()
+	if s.state == stateEnded {
+		s.mu.Unlock()
+		return false
+	}
+	s.receiving = true
+	s.aliveLocked()
+	if s.beat.waiting && s.beat.since.IsZero() {
+		s.beat.since = time.Now()
+	}
+	s.mu.Unlock()
+
+	panicked := s.onMessage(data, binary)
+
+	s.mu.Lock()
+	s.receiving = false
+	ended := s.state == stateEnded
+	s.deliveredLocked()
+	s.mu.Unlock()
+	if ended {
+		s.finish()
+		return false
+	}
+	if panicked != nil {
+		s.end(TransportError, panicked)
+		return false
+	}
+	return true
+}
+
+// onMessage calls the handler and turns a panic into an error: it would end the
+// process, because the reader of a websocket is no goroutine of net/http.
+func (s *Session) onMessage(data []byte, binary bool) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("engineio: OnMessage panicked: %v", v)
+			s.server.opts.Logger.Error("engineio: panic in OnMessage", "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	s.handler.OnMessage(data, binary)
+	return nil
+}
+
+// Close ends the session after what is queued was written. It returns at once;
+// OnClose follows with ForcedClose, at the latest after Options.CloseTimeout.
+// On polling the close packet is the end of the next answer. Later calls do nothing.
+func (s *Session) Close() {
+	s.mu.Lock()
+	if s.state != stateOpen {
+		s.closeAsked = true
+		s.mu.Unlock()
+		return
+	}
+	s.state = stateClosing
+	s.closeTimer = time.AfterFunc(s.server.opts.CloseTimeout, func() { s.end(ForcedClose, errCloseTimeout) })
+	p := s.takeProbeLocked()
+	s.flushLocked()
+	s.mu.Unlock()
+	p.close()
+}
+
+// goodbyeTimeout bounds the close handshake of a session that was aborted.
+const goodbyeTimeout = time.Second
+
+var errCloseTimeout = errors.New("engineio: queue not flushed within the close timeout")
+
+// Abort ends the session now; what is queued is lost. It returns at once and
+// may be called at any time; only the first end of a session counts.
+func (s *Session) Abort(reason Reason, err error) { s.end(reason, err) }
+
+// end is the only way a session ends. It does not block.
+func (s *Session) end(reason Reason, err error) {
+	s.mu.Lock()
+	if s.state == stateEnded {
+		s.mu.Unlock()
+		return
+	}
+	if s.state == stateClosing && (reason == TransportClose || reason == TransportError) {
+		reason = ForcedClose // the peer answered our close, or was gone already
+	}
+	s.state = stateEnded
+	s.reason, s.err = reason, err
+	s.queue.discard()
+	if s.beat.timer != nil {
+		s.beat.timer.Stop()
+	}
+	if s.closeTimer != nil {
+		s.closeTimer.Stop()
+	}
+	p := s.takeProbeLocked()
+	busy, post, conn := s.receiving, s.post, s.conn
+	if conn != nil && polite(reason) {
+		s.server.running.Add(1)
+		go s.goodbye(conn)
+		conn = nil
+	}
+	close(s.done) // wakes the waiting poll, too
+	s.mu.Unlock()
+
+	s.server.forget(s)
+	p.close()
+	post.cancel()
+	if conn != nil {
+		conn.CloseNow()
+	}
+	if !busy {
+		// Not in the caller's goroutine: it may hold locks that OnClose needs.
+		go s.finish()
+	}
+}
+
+// goodbye closes conn with a close frame. Nothing of value is on its way, so the
+// peer has little time to answer.
+func (s *Session) goodbye(conn *ws.Conn) {
+	defer s.server.running.Done()
+	timer := time.AfterFunc(goodbyeTimeout, func() { conn.CloseNow() })
+	defer timer.Stop()
+	conn.Close(closeNormal, "")
+}
+
+// polite reports whether a session that ends for reason says goodbye to its
+// peer. Otherwise the peer is gone, or would not read it.
+func polite(reason Reason) bool {
+	return !slices.Contains([]Reason{TransportError, TransportClose, PingTimeout, SlowConsumer}, reason)
+}
+
+// finish tells the handler that the session has ended. Called once, by end or
+// by the goroutine that was inside OnMessage at that moment.
+func (s *Session) finish() {
+	defer s.server.running.Done() // the count that register took
+	if trace := s.server.opts.Trace.SessionClosed; trace != nil {
+		trace(s, s.reason)
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			s.server.opts.Logger.Error("engineio: panic in OnClose", "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	s.handler.OnClose(s.reason, s.err)
+}

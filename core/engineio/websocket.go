@@ -1,0 +1,227 @@
+package engineio
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+
+	"github.com/gosocketio/sio/core/internal/packet"
+	"github.com/gosocketio/sio/core/internal/ws"
+)
+
+const (
+	closeNormal    = 1000
+	closeGoingAway = 1001
+)
+
+// The first bytes of message frames: the type as text, and as the byte that
+// starts the binary frames of protocol 3.
+var (
+	messagePrefix = []byte("4")
+	binaryPrefix3 = []byte{4}
+)
+
+var controlText = map[packet.Type][]byte{packet.Ping: []byte("2"), packet.Pong: []byte("3")}
+
+// openWebSocket serves a handshake that is a websocket request.
+func (s *Server) openWebSocket(q *request) {
+	id, refused := s.newID(q)
+	if refused != nil {
+		s.refuse(q, refused)
+		return
+	}
+	conn, err := s.upgradeConn(q, id)
+	if err != nil {
+		return
+	}
+	session := newSession(s, id, q)
+	session.conn = conn
+	session.queue.pushControl(packet.Open)
+	if p := s.opts.InitialPacket; p != nil {
+		session.queue.push(&Outgoing{Data: p}, len(p))
+	}
+	if refused := s.register(q, session); refused != nil {
+		// The 101 is out, so the refusal can only be a close frame.
+		s.report(refused)
+		conn.Close(closeGoingAway, "")
+		return
+	}
+	session.open() // starts the reader
+}
+
+// upgradeConn answers the request with 101; id is that of a new session, or
+// empty. If it cannot, it has answered with the refusal.
+func (s *Server) upgradeConn(q *request, id string) (*ws.Conn, error) {
+	h := q.w.Header().Clone()
+	if id != "" {
+		s.setHandshakeHeaders(h, q.r, id)
+	}
+	s.setHeaders(h, q.r)
+	for _, name := range []string{"Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Upgrade"} {
+		h.Del(name)
+	}
+	conn, err := ws.Upgrade(q.w, q.r, h, &ws.Options{
+		MaxMessage:   s.opts.MaxPayload,
+		Compression:  s.opts.WebSocketCompressionThreshold > 0,
+		WriteTimeout: s.ioTimeout,
+	})
+	if err != nil {
+		s.refuse(q, s.upgradeRefusal(q, err))
+	}
+	return conn, err
+}
+
+func (s *Server) upgradeRefusal(q *request, err error) *ConnectionError {
+	var bad *ws.HandshakeError
+	if errors.As(err, &bad) {
+		for name, values := range bad.Header {
+			q.w.Header()[name] = values
+		}
+		e := q.refusal(codeBadRequest, "TRANSPORT_HANDSHAKE_ERROR", nil)
+		e.Message, e.Status = bad.Message, bad.Status
+		return e
+	}
+	e := q.refusal(codeBadRequest, "TRANSPORT_HANDSHAKE_ERROR", nil)
+	e.Context["error"] = err.Error()
+	e.Status = http.StatusInternalServerError
+	var cannot *ws.HijackError
+	if errors.As(err, &cannot) {
+		e.Context["writer"] = cannot.Writer
+		e.advice = "the response writer " + cannot.Writer + " cannot be hijacked: a middleware in front of the server " +
+			"(compression, timeout or logging) hides the connection; let it skip requests with an Upgrade header, " +
+			"or give its writer an Unwrap method. Clients stay on polling"
+	}
+	return e
+}
+
+// read is the only goroutine that reads from the websocket.
+func (s *Session) read(conn *ws.Conn) {
+	defer s.server.running.Done()
+	s.readFrom(conn)
+}
+
+func (s *Session) readFrom(conn *ws.Conn) {
+	for {
+		data, binary, err := conn.Read()
+		if err != nil {
+			s.end(readReason(err), err)
+			return
+		}
+		p, err := s.decode(data, binary)
+		if err != nil {
+			s.end(ParseError, err)
+			return
+		}
+		if !s.receive(p) {
+			return
+		}
+	}
+}
+
+// readReason maps an error of a websocket to the reason of the session's end:
+// a peer that closed, with or without a close frame, or one that broke the
+// protocol or its limits.
+func readReason(err error) Reason {
+	var e *ws.CloseError
+	if errors.As(err, &e) && !e.Remote {
+		return TransportError
+	}
+	return TransportClose
+}
+
+func (s *Session) decode(data []byte, binary bool) (packet.Packet, error) {
+	if binary {
+		return packet.DecodeBinary(data, s.protocol)
+	}
+	return packet.DecodeText(data, s.protocol)
+}
+
+var framePool = sync.Pool{New: func() any { return new([]ws.Frame) }}
+
+// write runs while there is something to write. Each turn takes everything that
+// is queued and hands it to the connection in one batch. Only one write runs at
+// a time (Session.writing).
+func (s *Session) write(conn *ws.Conn) {
+	defer s.server.running.Done()
+	pooled := framePool.Get().(*[]ws.Frame)
+	frames := *pooled
+	batch, closing := s.nextBatch(nil)
+	for ; batch != nil; batch, closing = s.nextBatch(batch) {
+		frames = s.appendFrames(frames[:0], batch, conn.Compressed())
+		err := conn.Write(frames...)
+		s.traceWritten(transportWebSocket, batch)
+		clear(frames)
+		if err != nil {
+			s.end(TransportError, err)
+		}
+	}
+	if cap(frames) <= maxSpare {
+		*pooled = frames[:0]
+		framePool.Put(pooled)
+	}
+	if closing {
+		conn.Close(closeNormal, "")
+		s.end(ForcedClose, nil)
+	}
+}
+
+// nextBatch releases the previous batch and returns what is queued, or nil if
+// nothing is or the session has ended. A nil batch ends the writer, unless the
+// session is closing: then it keeps its right to write, for the close frame.
+func (s *Session) nextBatch(previous []item) (batch []item, closing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue.release(previous)
+	if len(s.queue.items) == 0 {
+		s.writing = s.state == stateClosing
+		return nil, s.writing
+	}
+	return s.queue.takeAll(), false
+}
+
+func (s *Session) appendFrames(frames []ws.Frame, batch []item, compressed bool) []ws.Frame {
+	for _, it := range batch {
+		switch {
+		case it.out != nil:
+			frames = s.appendOutgoing(frames, it.out, compressed)
+		case it.control == packet.Open:
+			frames = append(frames, ws.Frame{Payload: packet.AppendText(nil, s.openPacket(), s.protocol)})
+		default:
+			frames = append(frames, ws.Frame{Payload: controlText[it.control]})
+		}
+	}
+	return frames
+}
+
+func (s *Session) appendOutgoing(frames []ws.Frame, o *Outgoing, compressed bool) []ws.Frame {
+	first := len(frames)
+	frames = append(frames, s.frame(o.Data, o.Binary))
+	for _, a := range o.Attachments {
+		frames = append(frames, s.frame(a, true))
+	}
+	if !compressed || o.NoCompress {
+		return frames
+	}
+	for i := range frames[first:] {
+		f := &frames[first+i]
+		f.Compress = len(f.Payload) >= s.server.opts.WebSocketCompressionThreshold
+		if f.Compress && !s.base64 {
+			f.Shared = &o.sharedForms(s.protocol)[i]
+		}
+	}
+	return frames
+}
+
+func (s *Session) frame(data []byte, binary bool) ws.Frame {
+	switch {
+	case !binary:
+		return ws.Frame{Prefix: messagePrefix, Payload: data}
+	case s.base64:
+		p := packet.Packet{Type: packet.Message, Data: data, Binary: true}
+		return ws.Frame{Payload: packet.AppendText(nil, p, s.protocol)}
+	case s.protocol == 3:
+		return ws.Frame{Prefix: binaryPrefix3, Payload: data, Binary: true}
+	default:
+		return ws.Frame{Payload: data, Binary: true}
+	}
+}

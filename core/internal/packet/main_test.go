@@ -1,0 +1,9 @@
+package packet_test
+
+import (
+	"testing"
+
+	"github.com/gosocketio/sio/core/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }

@@ -1,0 +1,112 @@
+package serial_test
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/gosocketio/sio/core/internal/leakcheck"
+	"github.com/gosocketio/sio/core/internal/serial"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func TestOrderAndExclusion(t *testing.T) {
+	var mu sync.Mutex // fails the race detector's and TryLock's test if two tasks overlap
+	got := map[int]int{}
+	var all sync.WaitGroup
+	q := serial.Queue[[2]int]{}
+	q.Run = func(t2 [2]int) {
+		defer all.Done()
+		if !mu.TryLock() {
+			t.Error("two tasks at once")
+			return
+		}
+		defer mu.Unlock()
+		if got[t2[0]] != t2[1] {
+			t.Errorf("pusher %d: task %d came in place of %d", t2[0], t2[1], got[t2[0]])
+		}
+		got[t2[0]]++
+	}
+	for p := range 8 {
+		all.Add(1000)
+		go func() {
+			for i := range 1000 {
+				q.Push([2]int{p, i})
+			}
+		}()
+	}
+	all.Wait()
+}
+
+func TestPushWaitBlocksUntilThereIsRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		ran := 0
+		q := serial.Queue[int]{Run: func(int) { <-gate; ran++ }}
+		q.Push(0)
+		synctest.Wait() // the first task has been started and holds the queue
+		q.Push(1)
+		q.Push(2)
+		pushed := false
+		go func() { pushed = q.PushWait(3, 2, nil) }()
+		synctest.Wait()
+		if pushed || q.Len() != 2 {
+			t.Fatalf("pushed %v with %d waiting", pushed, q.Len())
+		}
+		gate <- struct{}{}
+		synctest.Wait()
+		if !pushed {
+			t.Fatal("still waits although there is room")
+		}
+		close(gate)
+		synctest.Wait()
+		if ran != 4 {
+			t.Fatalf("%d tasks ran", ran)
+		}
+	})
+}
+
+func TestPushWaitGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate, done := make(chan struct{}), make(chan struct{})
+		q := serial.Queue[int]{Run: func(int) { <-gate }}
+		q.Push(0)
+		q.Push(1)
+		synctest.Wait()
+		result := make(chan bool, 1)
+		go func() { result <- q.PushWait(2, 1, done) }()
+		synctest.Wait()
+		close(done)
+		if <-result {
+			t.Error("pushed although it was to give up")
+		}
+		close(gate)
+		synctest.Wait()
+	})
+}
+
+func TestTaskMayPush(t *testing.T) {
+	done := make(chan struct{})
+	q := serial.Queue[int]{}
+	q.Run = func(n int) {
+		if n == 0 {
+			close(done)
+			return
+		}
+		q.Push(n - 1)
+	}
+	q.Push(100)
+	<-done
+}
+
+func BenchmarkPush(b *testing.B) {
+	var wg sync.WaitGroup
+	q := serial.Queue[int]{Run: func(int) { wg.Done() }}
+	b.ReportAllocs()
+	for b.Loop() {
+		wg.Add(1)
+		q.Push(1)
+	}
+	wg.Wait()
+}

@@ -1,0 +1,182 @@
+package ws
+
+import (
+	"bufio"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gorilla/websocket"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// HandshakeError says that the request is no WebSocket handshake. Nothing has
+// been written: the caller answers with Status, Message as the body, and Header
+// added to the response's.
+type HandshakeError struct {
+	Status  int
+	Message string
+	Header  http.Header // may be nil
+}
+
+func (e *HandshakeError) Error() string { return "websocket: " + e.Message }
+
+// HijackError says that the connection under the response writer cannot be
+// taken over. Nothing has been written: the caller can answer, with 500 or 501.
+type HijackError struct {
+	Writer string // concrete type of the writer that cannot
+	Err    error
+}
+
+func (e *HijackError) Error() string {
+	return "websocket: cannot hijack the connection from a " + e.Writer + ": " + e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *HijackError) Unwrap() error { return e.Err }
+
+// Upgrade answers the handshake r with 101 and the header h, and takes the
+// connection over. It blocks as long as writing the response takes, at most
+// Options.WriteTimeout. It checks everything that RFC 6455, section 4.2.1, asks
+// of a request but its origin, which is up to the caller.
+//
+// If w is a wrapper, the writer that can hijack is found through its Unwrap
+// method, as [http.ResponseController] does. Deadlines that the HTTP server had
+// set are cleared. Data that the client sent right behind its request is kept
+// for Read.
+//
+// The error is a *HandshakeError or a *HijackError as long as the caller can
+// still answer; with any other error the connection is gone.
+func Upgrade(w http.ResponseWriter, r *http.Request, h http.Header, o *Options) (*Conn, error) {
+	if err := checkHandshake(r); err != nil {
+		return nil, err
+	}
+	opts := o.withDefaults()
+	conn, brw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, &HijackError{Writer: writerType(w), Err: err}
+	}
+	wire := newWire(conn, brw.Reader, &opts)
+	c, err := handshake(wire, r, h, &opts)
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("websocket: handshake: %w", err)
+	}
+	return c, nil
+}
+
+func handshake(w *wire, r *http.Request, h http.Header, opts *Options) (*Conn, error) {
+	upgrader := websocket.Upgrader{
+		HandshakeTimeout:  max(opts.WriteTimeout, 0),
+		ReadBufferSize:    opts.ReadBufferSize,
+		WriteBufferSize:   1, // gorilla never writes a message, and the pool keeps it from holding a buffer
+		WriteBufferPool:   noBuffers{},
+		EnableCompression: opts.Compression,
+		CheckOrigin:       func(*http.Request) bool { return true },
+		Error:             func(http.ResponseWriter, *http.Request, int, error) {},
+	}
+	g, err := upgrader.Upgrade(hijacked{w}, r, h)
+	if err != nil {
+		return nil, err
+	}
+	w.established = true
+	c := newConn(w, g, opts)
+	c.compressed = opts.Compression && offersDeflate(r.Header)
+	w.guard.deflate = c.compressed
+	return c, nil
+}
+
+// checkHandshake comes before gorilla's own checks to answer in the words of
+// the reference server.
+func checkHandshake(r *http.Request) error {
+	switch {
+	case r.Method != http.MethodGet:
+		return &HandshakeError{Status: http.StatusMethodNotAllowed, Message: "Invalid HTTP method", Header: http.Header{"Allow": {"GET"}}}
+	case !websocket.IsWebSocketUpgrade(r):
+		return &HandshakeError{Status: http.StatusBadRequest, Message: "Invalid Upgrade header"}
+	case !validKey(r.Header.Get("Sec-Websocket-Key")):
+		return &HandshakeError{Status: http.StatusBadRequest, Message: "Missing or invalid Sec-WebSocket-Key header"}
+	case !hasToken(r.Header.Values("Sec-Websocket-Version"), "13"):
+		return &HandshakeError{
+			Status:  http.StatusBadRequest,
+			Message: "Missing or invalid Sec-WebSocket-Version header",
+			Header:  http.Header{"Sec-Websocket-Version": {"13"}},
+		}
+	}
+	return nil
+}
+
+// validKey reports whether key is the base64 form of 16 bytes.
+func validKey(key string) bool {
+	var nonce [18]byte
+	if len(key) != 24 {
+		return false
+	}
+	n, err := base64.StdEncoding.Decode(nonce[:], []byte(key))
+	return err == nil && n == 16
+}
+
+func hasToken(values []string, token string) bool {
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// offersDeflate reports whether gorilla agrees to compression, which it keeps to
+// itself.
+func offersDeflate(h http.Header) bool {
+	for _, v := range h.Values("Sec-Websocket-Extensions") {
+		for offer := range strings.SplitSeq(v, ",") {
+			name, _, _ := strings.Cut(offer, ";")
+			if strings.TrimSpace(name) == "permessage-deflate" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// writerType names the writer that ends the chain of wrappers.
+func writerType(w http.ResponseWriter) string {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return fmt.Sprintf("%T", w)
+		}
+		inner := u.Unwrap()
+		if inner == nil {
+			return fmt.Sprintf("%T", w)
+		}
+		w = inner
+	}
+}
+
+// hijacked hands a connection that was hijacked before to gorilla, which asks
+// the response writer for it and nothing else.
+type hijacked struct{ wire *wire }
+
+func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	// Gorilla refuses a reader that holds data, and takes over a large one. This
+	// one is neither, and garbage afterwards.
+	return h.wire, bufio.NewReadWriter(bufio.NewReaderSize(h.wire, 16), bufio.NewWriterSize(h.wire, 512)), nil
+}
+
+func (hijacked) Header() http.Header       { return http.Header{} }
+func (hijacked) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
+func (hijacked) WriteHeader(int)           {}
+
+// noBuffers is a pool that never has a buffer nor keeps one.
+type noBuffers struct{}
+
+func (noBuffers) Get() any { return nil }
+func (noBuffers) Put(any)  {}

@@ -1,0 +1,116 @@
+package parser
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+)
+
+// Args are the undecoded arguments of a received packet. Decoding does not
+// change them: several goroutines may do it at the same time.
+type Args struct {
+	// Values holds the encoded arguments, in the format of the parser: JSON texts
+	// for the default one. They must not be modified.
+	Values [][]byte
+	// Attachments holds the binary parts that Values refer to, if any.
+	Attachments [][]byte
+	// Unmarshal decodes one of Values into the value that v points to.
+	// A nil Unmarshal stands for the default parser's.
+	Unmarshal func(value []byte, attachments [][]byte, v any) error
+}
+
+// ArgError reports an argument that does not fit the type that it was to be
+// decoded into.
+type ArgError struct {
+	Index int    // position of the argument, from 0
+	Type  string // the Go type that was asked for
+	Err   error
+}
+
+// Error returns a text such as "args[1] as int: argument missing".
+func (e *ArgError) Error() string {
+	return "args[" + strconv.Itoa(e.Index) + "] as " + e.Type + ": " + e.Err.Error()
+}
+
+// Unwrap returns what is wrong: [ErrMissing] or the error of the decoder.
+func (e *ArgError) Unwrap() error { return e.Err }
+
+// Len returns the number of arguments.
+func (a *Args) Len() int { return len(a.Values) }
+
+// Raw returns the argument at position i as it was received, or nil if there is
+// none. It is JSON only if the parser's format is. It must not be modified.
+func (a *Args) Raw(i int) json.RawMessage {
+	if i < 0 || i >= len(a.Values) {
+		return nil
+	}
+	return a.Values[i]
+}
+
+// Scan decodes the arguments, in order, into the values that dst point to. A nil
+// among dst skips an argument, and arguments beyond dst are ignored. An argument
+// that is null leaves the value alone, or makes it nil if it can be.
+//
+// An argument that is missing is an error, [ErrMissing], unless its value can be
+// nil (pointer, slice, map, interface): those are optional, and become nil.
+//
+// A []byte or [json.RawMessage] that is filled from an attachment or argument is
+// not a copy: it may be kept, but others that decode the same packet see what is
+// done to it.
+//
+// Scan stops at the first argument that does not fit and returns an [*ArgError].
+func (a *Args) Scan(dst ...any) error {
+	for i, v := range dst {
+		if v == nil {
+			continue
+		}
+		if err := a.Decode(i, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Decode decodes the argument at position i into the value that v points to, by
+// the rules of [Args.Scan].
+func (a *Args) Decode(i int, v any) error {
+	var err error
+	switch {
+	case i < 0 || i >= len(a.Values):
+		err = clearOptional(v)
+	case a.Unmarshal != nil:
+		err = a.Unmarshal(a.Values[i], a.Attachments, v)
+	default:
+		err = unmarshal(a.Values[i], a.Attachments, v, nil)
+	}
+	if err != nil {
+		return &ArgError{Index: i, Type: targetType(v), Err: err}
+	}
+	return nil
+}
+
+// clearOptional makes nil what v points to, if that can be nil.
+func clearOptional(v any) error {
+	p := reflect.ValueOf(v)
+	if p.Kind() != reflect.Pointer || p.IsNil() {
+		return &json.InvalidUnmarshalError{Type: reflect.TypeOf(v)}
+	}
+	switch e := p.Elem(); e.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
+		e.SetZero()
+		return nil
+	}
+	return ErrMissing
+}
+
+// targetType returns the name of the type that v points to.
+func targetType(v any) string {
+	t := reflect.TypeOf(v)
+	if t == nil {
+		return "nil"
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.String()
+}

@@ -1,0 +1,276 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gosocketio/sio/core/cluster"
+	"github.com/gosocketio/sio/core/engineio"
+	"github.com/gosocketio/sio/core/parser"
+)
+
+// Broadcaster sends to a selection of sockets: To and Except select, the other
+// modifiers say how. It is a small value that never changes: modifiers return a
+// new one. It can be kept, and used concurrently.
+type Broadcaster struct {
+	ns      *Namespace
+	dynamic *DynamicNamespace // instead of ns: all its children
+	rooms   []string
+	except  []string
+	flags   flags
+	local   bool
+}
+
+// flags are the modifiers of an event.
+type flags struct {
+	volatile   bool
+	noCompress bool
+}
+
+func outgoing(enc parser.Encoded) *engineio.Outgoing {
+	return &engineio.Outgoing{Data: enc.Data, Binary: enc.Binary, Attachments: enc.Attachments}
+}
+
+func (f flags) outgoing(enc parser.Encoded) *engineio.Outgoing {
+	out := outgoing(enc)
+	out.Volatile, out.NoCompress = f.volatile, f.noCompress
+	return out
+}
+
+func (f flags) cluster() cluster.Flags {
+	return cluster.Flags{Volatile: f.volatile, NoCompress: f.noCompress}
+}
+
+// To adds rooms: the selection is every socket that is in any of the rooms, once.
+// Without rooms it is the whole namespace. A socket's id is a room.
+func (b Broadcaster) To(rooms ...string) Broadcaster {
+	b.rooms = slices.Concat(b.rooms, rooms)
+	return b
+}
+
+// In is To.
+func (b Broadcaster) In(rooms ...string) Broadcaster { return b.To(rooms...) }
+
+// Except takes the sockets that are in any of rooms out of the selection.
+func (b Broadcaster) Except(rooms ...string) Broadcaster {
+	b.except = slices.Concat(b.except, rooms)
+	return b
+}
+
+// Local keeps to the sockets of this node.
+func (b Broadcaster) Local() Broadcaster {
+	b.local = true
+	return b
+}
+
+// Volatile lets an event be lost to sockets that cannot take it at once: if they
+// have something queued, or are between two polls.
+func (b Broadcaster) Volatile() Broadcaster {
+	b.flags.volatile = true
+	return b
+}
+
+// Compress compresses events, or does not; by default all that is over the
+// thresholds of the options is compressed.
+func (b Broadcaster) Compress(on bool) Broadcaster {
+	b.flags.noCompress = !on
+	return b
+}
+
+func (b Broadcaster) selector() cluster.Selector {
+	return cluster.Selector{Rooms: b.rooms, Except: b.except}
+}
+
+// each calls f with a broadcaster for each namespace, and joins the errors.
+func (b Broadcaster) each(f func(Broadcaster) error) error {
+	if b.dynamic == nil {
+		return f(b)
+	}
+	var errs []error
+	for _, n := range b.dynamic.Children() {
+		b.ns = n
+		errs = append(errs, f(b))
+	}
+	return errors.Join(errs...)
+}
+
+// remote returns the cluster, if the broadcaster is to reach other nodes and
+// there may be any.
+func (b Broadcaster) remote() *cluster.Node {
+	if b.local {
+		return nil
+	}
+	return b.ns.cluster()
+}
+
+// Emit sends an event to the selected sockets. It does not block on them: it
+// encodes the event once and appends it to the queue of each. The arguments are
+// as in Socket.Emit. It returns an error if they cannot be encoded, the name is
+// reserved, or the event could not be handed to the other nodes of the cluster;
+// the sockets of this node have got it then all the same.
+func (b Broadcaster) Emit(event string, args ...any) error {
+	if err := checkName(event); err != nil {
+		return err
+	}
+	return b.each(func(b Broadcaster) error {
+		if b.ns.server.opts.Recovery != nil && !b.flags.volatile && b.ns.cluster() != nil {
+			return b.ns.emitLogged(b, nil, event, args)
+		}
+		return b.emit(event, args)
+	})
+}
+
+// Send sends an event named "message" to the selected sockets.
+func (b Broadcaster) Send(args ...any) error { return b.Emit("message", args...) }
+
+func (b Broadcaster) emit(event string, args []any) error {
+	n := b.ns
+	enc, err := n.encode(event, args)
+	if err != nil {
+		return err
+	}
+	n.fanOut(b.selector(), b.flags.outgoing(enc), event, args, "")
+	if node := b.remote(); node != nil && !node.Alone() {
+		return n.publish(node, b, event, args)
+	}
+	return nil
+}
+
+// publish hands an event to the other nodes.
+func (n *Namespace) publish(node *cluster.Node, b Broadcaster, event string, args []any) error {
+	payload, err := encodePayload(event, args)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
+	defer cancel()
+	_, err = node.Broadcast(ctx, b.selector(), b.flags.cluster(), payload)
+	return err
+}
+
+// receivers are the buffers of fanOut.
+var receivers = sync.Pool{New: func() any { return new([]*Socket) }}
+
+const maxPooledReceivers = 1 << 16
+
+// fanOut queues an event for the selected sockets of this node.
+func (n *Namespace) fanOut(sel cluster.Selector, out *engineio.Outgoing, event string, args []any, offset string) {
+	buf := receivers.Get().(*[]*Socket)
+	list := n.index.Select((*buf)[:0], sel.Rooms, sel.Except)
+	queued := 0
+	for _, s := range list {
+		s.sawOutgoing(event, args)
+		if s.deliver(out, offset) {
+			queued++
+		}
+	}
+	if t := n.server.opts.Trace; t.EventSent != nil {
+		t.EventSent(n.name, event, nil, queued)
+	}
+	clear(list)
+	if cap(list) <= maxPooledReceivers {
+		*buf = list
+		receivers.Put(buf)
+	}
+}
+
+// sawOutgoing calls the functions of OnAnyOutgoing.
+func (s *Socket) sawOutgoing(event string, args []any) {
+	if s.ns.parent == nil && s.own.Load() == nil && len(s.ns.load().anyOutgoing) == 0 {
+		return
+	}
+	s.eachTable(func(t *table) {
+		for _, fn := range t.anyOutgoing {
+			fn(s, event, args)
+		}
+	})
+}
+
+// encode encodes an event of the namespace.
+func (n *Namespace) encode(event string, args []any) (parser.Encoded, error) {
+	return n.encodeEvent(parser.Header{Type: parser.Event, Namespace: n.name}, event, args)
+}
+
+func (n *Namespace) encodeEvent(h parser.Header, event string, args []any) (parser.Encoded, error) {
+	values := make([]any, 1+len(args))
+	values[0] = event
+	copy(values[1:], args)
+	return n.server.opts.Parser.Encode(h, values...)
+}
+
+// clusterTimeout bounds what is sent to other nodes by methods without a context.
+const clusterTimeout = 5 * time.Second
+
+// SocketsJoin makes the selected sockets, on all nodes, join rooms. It returns an
+// error if the other nodes could not be told.
+func (b Broadcaster) SocketsJoin(rooms ...string) error {
+	return b.command(
+		func(s *Socket) { s.Join(rooms...) },
+		func(ctx context.Context, n *cluster.Node) error { return n.JoinRooms(ctx, b.selector(), rooms) })
+}
+
+// SocketsLeave makes the selected sockets, on all nodes, leave rooms. It returns
+// an error if the other nodes could not be told.
+func (b Broadcaster) SocketsLeave(rooms ...string) error {
+	return b.command(
+		func(s *Socket) { s.Leave(rooms...) },
+		func(ctx context.Context, n *cluster.Node) error { return n.LeaveRooms(ctx, b.selector(), rooms) })
+}
+
+// DisconnectSockets disconnects the selected sockets, on all nodes, and closes
+// their connections if closeConn is true. See Socket.Disconnect. It returns an
+// error if the other nodes could not be told.
+func (b Broadcaster) DisconnectSockets(closeConn bool) error {
+	return b.command(
+		func(s *Socket) { s.Disconnect(closeConn) },
+		func(ctx context.Context, n *cluster.Node) error { return n.Disconnect(ctx, b.selector(), closeConn) })
+}
+
+// command does something to the selected sockets: here, and on the other nodes.
+func (b Broadcaster) command(here func(*Socket), there func(context.Context, *cluster.Node) error) error {
+	return b.each(func(b Broadcaster) error {
+		for _, s := range b.ns.selectLocal(b.selector()) {
+			here(s)
+		}
+		node := b.remote()
+		if node == nil {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
+		defer cancel()
+		return there(ctx, node)
+	})
+}
+
+// FetchSockets returns the selected sockets, of all nodes. It waits for the other
+// nodes until ctx ends; if some have not answered by then, it returns what it has
+// and a [*MissingError].
+func (b Broadcaster) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
+	if b.dynamic != nil {
+		return nil, errors.New("socketio: FetchSockets is not possible for a dynamic namespace")
+	}
+	var list []*RemoteSocket
+	for _, s := range b.ns.selectLocal(b.selector()) {
+		list = append(list, &RemoteSocket{ns: b.ns, local: s, id: s.id, rooms: s.Rooms()})
+	}
+	node := b.remote()
+	if node == nil {
+		return list, nil
+	}
+	infos, err := node.Fetch(ctx, b.selector())
+	for _, info := range infos {
+		list = append(list, newRemoteSocket(b.ns, info))
+	}
+	return list, missing(err)
+}
+
+// missing translates the errors of the cluster.
+func missing(err error) error {
+	if m := (*cluster.MissingError)(nil); errors.As(err, &m) {
+		return &MissingError{Sockets: m.ClientCount, Nodes: m.NodeCount, Err: m.Err}
+	}
+	return err
+}

@@ -1,0 +1,95 @@
+package socketio
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/gosocketio/sio/core/parser"
+)
+
+// Handler handles the events of one name. The returned error goes to
+// Options.ErrorHandler and, if the client asked for an acknowledgement and the
+// event was not replied to, to the client as Options.ErrorReply says.
+type Handler interface {
+	HandleEvent(ctx context.Context, e *Event) error
+}
+
+// HandlerFunc makes a function a Handler.
+type HandlerFunc func(ctx context.Context, e *Event) error
+
+// HandleEvent calls f.
+func (f HandlerFunc) HandleEvent(ctx context.Context, e *Event) error { return f(ctx, e) }
+
+// Registrar is what handlers are registered on: a [*Server], a [*Namespace], a
+// [*DynamicNamespace] or a [*Socket]. A socket's own handlers go before its
+// namespace's.
+type Registrar interface {
+	// Handle registers h for an event. It panics if the event has a handler
+	// already, or a reserved name.
+	Handle(event string, h Handler)
+	// OnAny registers a function that sees every incoming event before its handler
+	// does, also those that have none.
+	OnAny(fn func(context.Context, *Event))
+	// OnAnyOutgoing registers a function that sees every event before it is sent,
+	// once for each socket that gets it. It must not block nor change args.
+	OnAnyOutgoing(fn func(s *Socket, event string, args []any))
+	// UseEvents wraps the handlers of all events, those registered later too. The
+	// first middleware is the outermost.
+	UseEvents(middleware func(Handler) Handler)
+	// OnDisconnecting registers a function that runs when a socket has been
+	// disconnected, while its Rooms still tell where it was.
+	OnDisconnecting(fn func(*Socket, Reason))
+	// OnDisconnect registers a function that runs last of all of a socket's
+	// handlers.
+	OnDisconnect(fn func(*Socket, Reason))
+
+	reg() *registry
+}
+
+// Event is an event that came from a client. A handler may keep it.
+type Event struct {
+	socket  *Socket
+	packet  *parser.Packet
+	kind    taskKind
+	replied atomic.Bool
+}
+
+// Name returns the name of the event.
+func (e *Event) Name() string { return e.packet.Event }
+
+// Socket returns the socket that the event came from.
+func (e *Event) Socket() *Socket { return e.socket }
+
+// Len returns the number of arguments.
+func (e *Event) Len() int { return e.packet.Args.Len() }
+
+// Args returns the undecoded arguments. They must not be changed.
+func (e *Event) Args() *parser.Args { return &e.packet.Args }
+
+// Scan decodes the arguments, one into each of the pointers dst; a nil skips one.
+// Arguments beyond them are ignored. An argument that is missing or of another
+// type is an [*ArgError].
+func (e *Event) Scan(dst ...any) error { return e.packet.Args.Scan(dst...) }
+
+// WantsReply reports whether the client asked for an acknowledgement.
+func (e *Event) WantsReply() bool { return e.packet.HasID }
+
+// Reply sends the acknowledgement. It may be called from any goroutine, also
+// after the handler has returned, and does not block. It returns ErrNoReply if
+// the client asked for none, ErrAlreadyReplied for all calls but the first,
+// ErrDisconnected if the socket is gone, or an encoding error.
+func (e *Event) Reply(args ...any) error {
+	if !e.packet.HasID {
+		return ErrNoReply
+	}
+	if !e.replied.CompareAndSwap(false, true) {
+		return ErrAlreadyReplied
+	}
+	s := e.socket
+	enc, err := s.ns.server.opts.Parser.Encode(parser.Header{Type: parser.Ack, Namespace: s.ns.name, ID: e.packet.ID, HasID: true}, args...)
+	if err != nil {
+		e.replied.Store(false)
+		return err
+	}
+	return s.send(outgoing(enc))
+}

@@ -1,0 +1,366 @@
+package socketio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"github.com/gosocketio/sio/core/internal/serial"
+	"github.com/gosocketio/sio/core/parser"
+)
+
+// taskKind says what an entry of a socket's queue is.
+type taskKind uint8
+
+const (
+	taskEvent taskKind = iota
+	taskConnect
+	taskDisconnect
+)
+
+// handlerGrace is how long the handlers of events that arrived before a
+// disconnect may run until the socket's context is cancelled: what a client
+// sends just before it leaves is to be handled like everything else.
+const handlerGrace = 10 * time.Second
+
+var (
+	errInvalidNamespace = &Error{Message: "Invalid namespace"}
+	errInternal         = &Error{Message: "internal error"}
+)
+
+func newSocket(c *conn, name string, auth json.RawMessage) *Socket {
+	s := &Socket{conn: c, server: c.server, name: name, auth: auth}
+	s.ctx, s.cancel = context.WithCancelCause(c.session.Handshake().Context)
+	s.queue = serial.Queue[*Event]{Run: s.run}
+	s.id = c.socketID(name)
+	return s
+}
+
+// run is called by the queue, for one entry at a time.
+func (s *Socket) run(e *Event) {
+	switch e.kind {
+	case taskConnect:
+		s.connect()
+	case taskEvent:
+		s.handle(e)
+	case taskDisconnect:
+		s.finish()
+	}
+}
+
+// connect takes the socket from its CONNECT packet to OnConnect. If the socket
+// is ended meanwhile, nobody else cleans up: end leaves it to connect.
+func (s *Socket) connect() {
+	ns, err := s.resolve()
+	if ns == nil {
+		s.refuse(err)
+		s.server.live.Done()
+		return
+	}
+	s.ns = ns
+	restored := s.restore()
+	ns.index.Insert(s)
+	if restored != nil {
+		ns.index.Join(s.id, restored.Rooms...)
+	}
+	if err = s.middleware(); err != nil {
+		s.abandon(err)
+		return
+	}
+	if !s.activate(restored) {
+		s.abandon(nil)
+		return
+	}
+	s.conn.joined()
+	if t := s.server.opts.Trace; t.Connected != nil {
+		t.Connected(s)
+	}
+	s.guard("connect", func() error { return s.onConnect() })
+}
+
+func (s *Socket) resolve() (ns *Namespace, err error) {
+	err = errInvalidNamespace
+	defer func() {
+		if p := recover(); p != nil {
+			s.server.opts.Logger.Error("socketio: panic in a namespace function", "namespace", s.name, "panic", p, "stack", string(debug.Stack()))
+			ns, err = nil, errInternal
+		}
+	}()
+	return s.server.resolve(s.ctx, s.name, s.auth), err
+}
+
+// middleware runs the connect middleware. An error of it, or a panic, refuses the
+// socket.
+func (s *Socket) middleware() (err error) {
+	if s.recovered && !s.server.opts.Recovery.RunMiddleware {
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.server.opts.ErrorHandler(s, "", &PanicError{Value: p, Stack: debug.Stack()})
+			err = errInternal
+		}
+	}()
+	s.ns.each(func(t *table) {
+		for _, fn := range t.use {
+			if err == nil {
+				err = fn(s.ctx, s)
+			}
+		}
+	})
+	return err
+}
+
+// activate makes the socket part of its rooms and tells the client that it is
+// connected. What is broadcast in between waits until it has been told. It
+// reports false if the socket has ended.
+func (s *Socket) activate(restored *restoredSession) bool {
+	if !s.transition(connecting, activating) {
+		return false
+	}
+	s.ns.index.Activate(s.id)
+	missed := restored.missed(s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Load() != activating {
+		return false
+	}
+	for _, m := range missed {
+		s.conn.session.Send(m.out)
+	}
+	s.conn.sendPacket(parser.Header{Type: parser.Connect, Namespace: s.name}, s.connectReply()...)
+	for _, h := range s.held {
+		if h.offset == "" || !s.replayed[h.offset] {
+			s.conn.session.Send(h.out)
+		}
+	}
+	s.held = nil
+	s.state.Store(connected)
+	return true
+}
+
+// isConnected is Connected for those who may know it from the client, which can
+// be faster than the end of activate.
+func (s *Socket) isConnected() bool {
+	if s.state.Load() == activating {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
+	return s.state.Load() == connected
+}
+
+func (s *Socket) transition(from, to int32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Load() != from {
+		return false
+	}
+	s.state.Store(to)
+	return true
+}
+
+// connectReply is the payload of the CONNECT packet; clients of version 2 know
+// none.
+type connectReply struct {
+	SID string `json:"sid"`
+	PID string `json:"pid,omitempty"`
+}
+
+func (s *Socket) connectReply() []any {
+	if s.conn.session.Protocol() == 3 {
+		return nil
+	}
+	return []any{connectReply{SID: s.id, PID: s.pid}}
+}
+
+// refuse tells the client why it may not connect, and forgets the socket.
+func (s *Socket) refuse(err error) {
+	s.conn.remove(s)
+	if s.transition(connecting, ended) {
+		s.conn.sendConnectError(s.name, err)
+	}
+	s.cancel(&DisconnectError{Reason: ForcedServerClose, Err: err})
+	if t := s.server.opts.Trace; t.Refused != nil {
+		t.Refused(s.name, err)
+	}
+}
+
+// abandon takes back what connect did: err is the reason, or nil if the socket
+// has ended by itself.
+func (s *Socket) abandon(err error) {
+	rooms := s.ns.index.Delete(s.id)
+	if s.recovered && err == nil {
+		s.save(rooms) // the client may come back once more
+	}
+	if err != nil {
+		s.refuse(err)
+	}
+	s.ns.release()
+	s.server.live.Done()
+}
+
+func (s *Socket) onConnect() (err error) {
+	s.ns.each(func(t *table) {
+		for _, fn := range t.connect {
+			err = errors.Join(err, fn(s.ctx, s))
+		}
+	})
+	return err
+}
+
+// end disconnects the socket; the first call counts. Events that have arrived
+// are still handled, then come the functions for the disconnect. It does not
+// block.
+func (s *Socket) end(reason Reason, err error) {
+	s.mu.Lock()
+	before := s.state.Load()
+	if before == ended {
+		s.mu.Unlock()
+		return
+	}
+	s.state.Store(ended)
+	s.reason = &DisconnectError{Reason: reason, Err: err}
+	acks := s.acks
+	s.acks, s.held = nil, nil
+	s.mu.Unlock()
+
+	s.conn.remove(s)
+	for _, ack := range acks {
+		ack.fail(ErrDisconnected)
+	}
+	if before != connected {
+		s.cancel(s.reason)
+		return
+	}
+	s.leaveAll()
+	s.grace = time.AfterFunc(handlerGrace, func() { s.cancel(s.reason) })
+	s.queue.Push(&Event{socket: s, kind: taskDisconnect})
+}
+
+// leaveAll takes the socket out of its namespace and keeps what recovery needs.
+func (s *Socket) leaveAll() {
+	final := s.ns.index.Delete(s.id)
+	s.mu.Lock()
+	s.final = final
+	s.mu.Unlock()
+	s.save(final)
+}
+
+// finish is the last entry of the queue.
+func (s *Socket) finish() {
+	s.grace.Stop()
+	s.cancel(s.reason)
+	reason := s.reason.Reason
+	s.guard("disconnecting", func() error { s.eachTable(func(t *table) { callAll(t.disconnecting, s, reason) }); return nil })
+	s.mu.Lock()
+	s.final = []string{}
+	s.mu.Unlock()
+	s.guard("disconnect", func() error { s.eachTable(func(t *table) { callAll(t.disconnect, s, reason) }); return nil })
+	if t := s.server.opts.Trace; t.Disconnected != nil {
+		t.Disconnected(s, reason)
+	}
+	s.ns.release()
+	s.server.live.Done()
+}
+
+func callAll(fns []func(*Socket, Reason), s *Socket, reason Reason) {
+	for _, fn := range fns {
+		fn(s, reason)
+	}
+}
+
+// eachTable calls f for the handlers of the dynamic namespace, of the namespace
+// and of the socket.
+func (s *Socket) eachTable(f func(*table)) {
+	s.ns.each(f)
+	if r := s.own.Load(); r != nil {
+		f(r.load())
+	}
+}
+
+// guard runs user code and hands its error, or panic, to the ErrorHandler. After
+// a panic the socket is disconnected.
+func (s *Socket) guard(event string, f func() error) {
+	defer s.recover(event)
+	if err := f(); err != nil {
+		s.server.opts.ErrorHandler(s, event, err)
+	}
+}
+
+// recover is to be deferred around user code.
+func (s *Socket) recover(event string) {
+	if p := recover(); p != nil {
+		s.failed(event, &PanicError{Value: p, Stack: debug.Stack()})
+		s.disconnect()
+	}
+}
+
+// failed calls the ErrorHandler, whose own panic is logged.
+func (s *Socket) failed(event string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.server.opts.Logger.Error("socketio: panic in Options.ErrorHandler", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	s.server.opts.ErrorHandler(s, event, err)
+}
+
+// handle runs the handler of an event.
+func (s *Socket) handle(e *Event) {
+	defer s.recover(e.packet.Event)
+	s.eachTable(func(t *table) {
+		for _, fn := range t.any {
+			fn(s.ctx, e)
+		}
+	})
+	h := s.handler(e.packet.Event)
+	if h == nil {
+		return
+	}
+	start, traced := time.Time{}, s.server.opts.Trace.EventHandled
+	if traced != nil {
+		start = time.Now()
+	}
+	err := h.HandleEvent(s.ctx, e)
+	if traced != nil {
+		traced(s, e.packet.Event, time.Since(start), err)
+	}
+	if err != nil {
+		s.handlerFailed(e, err)
+	}
+}
+
+func (s *Socket) handlerFailed(e *Event, err error) {
+	s.failed(e.packet.Event, err)
+	if e.packet.HasID && !e.replied.Load() {
+		e.Reply(s.server.opts.ErrorReply(err))
+	}
+}
+
+// handler returns the handler of an event, nil if there is none: that of the
+// socket, of the namespace or of the dynamic namespace.
+func (s *Socket) handler(event string) Handler {
+	outer, inner := s.ns.parentTable(), s.ns.load()
+	if r := s.own.Load(); r != nil {
+		if h := r.load().wrapped[event]; h != nil {
+			return outer.wrapOne(inner.wrapOne(h))
+		}
+	}
+	if h := inner.wrapped[event]; h != nil {
+		return outer.wrapOne(h)
+	}
+	return outer.wrapped[event]
+}
+
+// asError finds the errors in err that a client may see.
+func asError(err error) (*Error, *ArgError) {
+	var e *Error
+	var arg *ArgError
+	if errors.As(err, &e) {
+		return e, nil
+	}
+	errors.As(err, &arg)
+	return nil, arg
+}

@@ -1,0 +1,299 @@
+package socketio
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gosocketio/sio/core/cluster"
+	"github.com/gosocketio/sio/core/engineio"
+)
+
+// Server is a Socket.IO server. It is an [http.Handler], which finds out by the
+// query what a request is about, so it can be mounted at any path; and it is the
+// main namespace, "/". All methods may be called concurrently.
+type Server struct {
+	*Namespace
+	opts   *Options
+	engine *engineio.Server
+
+	// Lock order: mu, then the locks of rooms.Index. A socket's mu is taken before both.
+	mu         sync.RWMutex // guards what follows
+	namespaces map[string]*Namespace
+	dynamic    []*DynamicNamespace // in the order of registration
+	onNew      []func(*Namespace)
+	closing    bool
+
+	live sync.WaitGroup // one for each socket whose last handler has not returned
+}
+
+// NewServer returns a server; nil stands for the default options. It panics if
+// opts cannot be meant.
+func NewServer(opts *Options) *Server {
+	s := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace)}
+	if s.opts.NodeID == "" {
+		s.opts.NodeID = newID()
+	}
+	if s.opts.Recovery != nil && s.opts.Cluster == nil {
+		s.opts.Cluster = s.opts.Recovery.memory()
+	}
+	engine := s.opts.engine()
+	engine.OnConnection = func(session *engineio.Session) engineio.Handler { return newConn(s, session) }
+	s.engine = engineio.NewServer(engine)
+	s.Namespace = newNamespace(s, "/", nil)
+	s.namespaces["/"] = s.Namespace
+	s.Namespace.cluster()
+	return s
+}
+
+// newID returns 120 random bits as 20 characters.
+func newID() string {
+	var b [15]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// ServeHTTP serves the requests of clients: polls, posts and websocket
+// handshakes. It returns when a request is answered, or its connection has
+// become a websocket.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// Engine returns the Engine.IO layer.
+func (s *Server) Engine() *engineio.Server { return s.engine }
+
+// Of returns the namespace of that name; a missing "/" in front is added. It is
+// created if it does not exist, and never removed. If its name matches a regular
+// expression given to OfMatch, it becomes a child of that dynamic namespace.
+func (s *Server) Of(name string) *Namespace {
+	name = normalize(name)
+	s.mu.RLock()
+	n := s.namespaces[name]
+	s.mu.RUnlock()
+	if n != nil {
+		n.pin()
+		return n
+	}
+	n, created := s.create(name, s.matching(name), true)
+	if created {
+		s.announce(n)
+	}
+	return n
+}
+
+func normalize(name string) string {
+	if !strings.HasPrefix(name, "/") {
+		return "/" + name
+	}
+	return name
+}
+
+// OfMatch returns a dynamic namespace: clients may connect to every namespace
+// whose name matches re. Each is created when its first client connects, and
+// removed after the last has gone (see Options.KeepEmptyChildNamespaces).
+// Namespaces made by Of go first, then dynamic ones in the order in which they
+// were registered. Anchor the expression.
+func (s *Server) OfMatch(re *regexp.Regexp) *DynamicNamespace {
+	return s.addDynamic(&DynamicNamespace{
+		server: s,
+		re:     re,
+		match:  func(_ context.Context, name string, _ json.RawMessage) bool { return re.MatchString(name) },
+	})
+}
+
+// OfFunc is like OfMatch, with a function that decides by the name and by what
+// the client gave as auth (a JSON object or nil). It may block until ctx ends;
+// it runs on a goroutine of the client that wants to connect.
+func (s *Server) OfFunc(match func(ctx context.Context, name string, auth json.RawMessage) bool) *DynamicNamespace {
+	return s.addDynamic(&DynamicNamespace{server: s, match: match})
+}
+
+func (s *Server) addDynamic(d *DynamicNamespace) *DynamicNamespace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dynamic = append(slices.Clip(s.dynamic), d)
+	return d
+}
+
+// matching returns the dynamic namespace that a namespace made by hand belongs to.
+func (s *Server) matching(name string) *DynamicNamespace {
+	for _, d := range s.dynamicNamespaces() {
+		if d.re != nil && d.re.MatchString(name) {
+			return d
+		}
+	}
+	return nil
+}
+
+func (s *Server) dynamicNamespaces() []*DynamicNamespace {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.dynamic
+}
+
+// OnNewNamespace registers a function that is called with each namespace that is
+// created from now on.
+func (s *Server) OnNewNamespace(fn func(*Namespace)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onNew = append(slices.Clip(s.onNew), fn)
+}
+
+// Namespaces returns the names of the namespaces that exist now, sorted.
+func (s *Server) Namespaces() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	names := make([]string, 0, len(s.namespaces))
+	for name := range s.namespaces {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// create makes a namespace, or returns the one that was made in the meantime. It
+// is pinned, or else gets a user.
+func (s *Server) create(name string, parent *DynamicNamespace, pinned bool) (n *Namespace, created bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n = s.namespaces[name]; n == nil {
+		n, created = newNamespace(s, name, parent), true
+		s.namespaces[name] = n
+	}
+	if pinned {
+		n.pinned = true
+	} else {
+		n.users++
+	}
+	return n, created
+}
+
+// announce makes a new namespace part of the cluster and of the world.
+func (s *Server) announce(n *Namespace) {
+	n.cluster()
+	s.mu.RLock()
+	fns := s.onNew
+	s.mu.RUnlock()
+	for _, fn := range fns {
+		fn(n)
+	}
+}
+
+// mayExist reports whether it is worth asking resolve.
+func (s *Server) mayExist(name string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.namespaces[name] != nil || len(s.dynamic) > 0
+}
+
+// resolve returns the namespace that a client asks for, and counts the client as
+// its user; nil if there is none.
+func (s *Server) resolve(ctx context.Context, name string, auth json.RawMessage) *Namespace {
+	s.mu.Lock()
+	n := s.namespaces[name]
+	if n != nil {
+		n.users++
+	}
+	s.mu.Unlock()
+	if n != nil {
+		return n
+	}
+	for _, d := range s.dynamicNamespaces() {
+		if d.match(ctx, name, auth) {
+			n, created := s.create(name, d, false)
+			if created {
+				s.announce(n)
+			}
+			return n
+		}
+	}
+	return nil
+}
+
+// all returns the namespaces that exist now.
+func (s *Server) all() []*Namespace {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list := make([]*Namespace, 0, len(s.namespaces))
+	for _, n := range s.namespaces {
+		list = append(list, n)
+	}
+	return list
+}
+
+// hold counts a new socket, unless the server is closing.
+func (s *Server) hold() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closing {
+		return false
+	}
+	s.live.Add(1)
+	return true
+}
+
+// Shutdown ends the server gracefully. New handshakes are refused with status
+// 503; all sockets are disconnected with reason ServerShuttingDown, after what
+// is queued for them was flushed (their clients see a closed transport and
+// reconnect, to whichever server answers by then); and it waits until their
+// handlers have returned. If ctx ends before that, connections are cut and the
+// error of ctx is returned; handlers may still run then, with contexts that are
+// cancelled.
+//
+// Do not call it from a handler. The http.Server that the server is mounted in
+// is left alone: shut it down afterwards, since it does not know of websockets.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.endSockets()
+	err := s.engine.Shutdown(ctx)
+	handled := make(chan struct{})
+	go func() {
+		defer close(handled)
+		s.live.Wait()
+	}()
+	if err == nil {
+		select {
+		case <-handled:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	s.closeNodes()
+	return err
+}
+
+// Close ends the server at once: new handshakes are refused, connections are cut
+// and sockets disconnected with reason ServerShuttingDown. It does not wait for
+// handlers.
+func (s *Server) Close() error {
+	s.endSockets()
+	err := s.engine.Close()
+	s.closeNodes()
+	return err
+}
+
+func (s *Server) endSockets() {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	s.engine.StopAccepting()
+	for _, n := range s.all() {
+		for _, socket := range n.selectLocal(cluster.Selector{}) {
+			socket.end(ServerShuttingDown, nil)
+		}
+	}
+}
+
+func (s *Server) closeNodes() {
+	for _, n := range s.all() {
+		if node := n.cluster(); node != nil {
+			if err := node.Close(); err != nil {
+				s.opts.Logger.Warn("socketio: leaving the cluster failed", "namespace", n.name, "error", err)
+			}
+		}
+	}
+}

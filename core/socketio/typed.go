@@ -1,0 +1,152 @@
+package socketio
+
+import (
+	"context"
+	"iter"
+
+	"github.com/gosocketio/sio/core/parser"
+)
+
+// None is the type of an argument that there is not: of an event without
+// arguments, and of an acknowledgement without values.
+type None struct{}
+
+// On registers a typed handler: the first argument of the event is decoded into
+// T; further ones are ignored. Use [None] as T for an event without arguments
+// and Registrar.Handle for one with several. An argument that is missing or of
+// another type is an [*ArgError] and fn is not called. If the client asked for an
+// acknowledgement, it gets one without values when fn has returned. Everything
+// else is as said at Registrar.Handle.
+func On[T any](r Registrar, event string, fn func(context.Context, *Socket, T) error) {
+	r.Handle(event, HandlerFunc(func(ctx context.Context, e *Event) error {
+		var v T
+		if err := decodeFirst(e.packet.Args, &v); err != nil {
+			return err
+		}
+		if err := fn(ctx, e.socket, v); err != nil || !e.packet.HasID {
+			return err
+		}
+		return e.Reply()
+	}))
+}
+
+// OnCall is like On, for an event that is answered: what fn returns is the
+// acknowledgement. Use [None] as R for one without values.
+func OnCall[T, R any](r Registrar, event string, fn func(context.Context, *Socket, T) (R, error)) {
+	r.Handle(event, HandlerFunc(func(ctx context.Context, e *Event) error {
+		var v T
+		if err := decodeFirst(e.packet.Args, &v); err != nil {
+			return err
+		}
+		result, err := fn(ctx, e.socket, v)
+		if err != nil || !e.packet.HasID {
+			return err
+		}
+		if _, none := any(result).(None); none {
+			return e.Reply()
+		}
+		return e.Reply(result)
+	}))
+}
+
+// decodeFirst decodes the first argument. A parser.Args takes all of them, None
+// takes none.
+func decodeFirst(args parser.Args, v any) error {
+	switch v := v.(type) {
+	case *None:
+		return nil
+	case *parser.Args:
+		*v = args
+		return nil
+	}
+	return args.Scan(v)
+}
+
+// Emitter is what events can be sent with: a [*Socket], a [Sender], a
+// [Broadcaster], a [*Namespace], a [*Server], a [*RemoteSocket] and the sockets of
+// package client.
+type Emitter interface {
+	Emit(event string, args ...any) error
+}
+
+// Caller is what can be asked: a [*Socket], a [*RemoteSocket] and the sockets of
+// package client.
+type Caller interface {
+	// Ask sends an event and waits for its acknowledgement.
+	Ask(ctx context.Context, event string, args ...any) (parser.Args, error)
+}
+
+// Call sends an event to one client and waits for its acknowledgement, whose
+// first value it decodes into R; use [None] for an acknowledgement without
+// values, and parser.Args for all of them. It blocks until the answer is there,
+// ctx ends (and returns its error) or the client is gone (ErrDisconnected). It
+// may be called in a handler.
+func Call[R any](ctx context.Context, to Caller, event string, args ...any) (R, error) {
+	var result R
+	answer, err := to.Ask(ctx, event, args...)
+	if err != nil {
+		return result, err
+	}
+	err = decodeFirst(answer, &result)
+	return result, err
+}
+
+// CallAll sends an event to many clients and yields the first value of their
+// acknowledgements as they come, or the error of decoding one. It ends when all
+// have answered, or ctx has ended; if answers are missing then, the last value is
+// a [*MissingError]. Nothing is sent before the iteration begins, which must not
+// be repeated; breaking off forgets the answers to come.
+func CallAll[R any](ctx context.Context, to Audience, event string, args ...any) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		for answer, err := range to.broadcaster().AskAll(ctx, event, args...) {
+			var result R
+			if err == nil {
+				err = decodeFirst(answer.Args, &result)
+			}
+			if !yield(result, err) {
+				return
+			}
+		}
+	}
+}
+
+// EventType declares an event and the type of its argument once, for all who
+// send or handle it, on both sides.
+type EventType[T any] struct{ Name string }
+
+// On registers a handler for the event. See [On].
+func (t EventType[T]) On(r Registrar, fn func(context.Context, *Socket, T) error) { On(r, t.Name, fn) }
+
+// Emit sends the event.
+func (t EventType[T]) Emit(to Emitter, v T) error {
+	if _, none := any(v).(None); none {
+		return to.Emit(t.Name)
+	}
+	return to.Emit(t.Name, v)
+}
+
+// CallType declares an event that is answered, the type of its argument and that
+// of its answer.
+type CallType[T, R any] struct{ Name string }
+
+// On registers a handler for the event. See [OnCall].
+func (t CallType[T, R]) On(r Registrar, fn func(context.Context, *Socket, T) (R, error)) {
+	OnCall(r, t.Name, fn)
+}
+
+// Call sends the event and waits for the answer. See [Call].
+func (t CallType[T, R]) Call(ctx context.Context, to Caller, v T) (R, error) {
+	return Call[R](ctx, to, t.Name, arguments(v)...)
+}
+
+// CallAll sends the event to many and yields their answers. See [CallAll].
+func (t CallType[T, R]) CallAll(ctx context.Context, to Audience, v T) iter.Seq2[R, error] {
+	return CallAll[R](ctx, to, t.Name, arguments(v)...)
+}
+
+func arguments(v any) []any {
+	if _, none := v.(None); none {
+		return nil
+	}
+	return []any{v}
+}
