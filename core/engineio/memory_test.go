@@ -5,9 +5,8 @@ import (
 	"testing"
 )
 
-// TestIdleMemoryNeed64 pins what an idle websocket costs on the server's side:
-// one goroutine, and little memory. The client's side is in the same process,
-// so its own cost is measured first and subtracted by using a bare connection.
+// BenchmarkIdleWebSocket measures what idle websockets cost: the server's side,
+// and the buffers of gorilla's client, which are in the same process.
 func BenchmarkIdleWebSocket(b *testing.B) {
 	f, session := benchFixture(b, false)
 	var conns []*conn

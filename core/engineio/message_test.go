@@ -45,6 +45,9 @@ func TestMaxPayloadM2M4(t *testing.T) {
 	if len(r.messages) != 0 { // never delivered, and the session lives
 		t.Error("a refused body was delivered")
 	}
+	if logs := f.logs.String(); strings.Count(logs, "MaxPayload") != 1 {
+		t.Errorf("log: %s", logs)
+	}
 }
 
 // TestBodyIsNotReadPastTheLimitC01 counts what the handler reads.

@@ -53,8 +53,7 @@ func (p *post) bodyRead() {
 // servePost serves a POST of an open session.
 func (s *Session) servePost(q *request) {
 	if q.r.ContentLength > s.server.opts.MaxPayload {
-		q.w.Header().Set("Connection", "close") // or net/http would read the rest
-		q.w.WriteHeader(http.StatusRequestEntityTooLarge)
+		s.refusePost(q, http.StatusRequestEntityTooLarge)
 		return
 	}
 	p := &post{rc: http.NewResponseController(q.w)}
@@ -65,14 +64,24 @@ func (s *Session) servePost(q *request) {
 	status := s.receivePost(q, p)
 	s.endPost()
 	if status != http.StatusOK {
-		q.w.Header().Set("Connection", "close")
-		q.w.WriteHeader(status)
+		s.refusePost(q, status)
 		return
 	}
 	q.w.Header()["Content-Type"] = textHTML
 	if s.server.writeBody(q, p.rc, okBody) != nil {
 		s.end(TransportError, errPostClosed)
 	}
+}
+
+// refusePost answers with an empty body, as the reference server.
+func (s *Session) refusePost(q *request, status int) {
+	if status == http.StatusRequestEntityTooLarge {
+		e := q.refusal(codeBadRequest, "PAYLOAD_TOO_LARGE", nil)
+		e.advice = "a message or a batch of messages is larger than Options.MaxPayload: raise it, or send less at once"
+		s.server.warnings.warn(s.server.opts.Logger, "PAYLOAD_TOO_LARGE", e)
+	}
+	q.w.Header().Set("Connection", "close") // or net/http would read the rest
+	q.w.WriteHeader(status)
 }
 
 func (s *Session) beginPost(q *request, p *post) *ConnectionError {
@@ -169,8 +178,9 @@ func (s *Session) badBody(err error) int {
 	}
 }
 
-// dispatch handles the packets of a body in order. It reports false if the
-// session ended for what was in it.
+// dispatch handles the packets of a body in order. It reports false if what was
+// in it ended the session with an error. If the server closed it meanwhile, the
+// client is to learn that from its poll, not from a failed POST.
 func (s *Session) dispatch(body []byte, encoding packet.Encoding) bool {
 	if len(body) == 0 {
 		s.end(ParseError, errEmptyBody)
@@ -190,9 +200,16 @@ func (s *Session) dispatch(body []byte, encoding packet.Encoding) bool {
 			return false
 		}
 		if !s.receive(p) {
-			return p.Type == packet.Close
+			return !s.failed()
 		}
 	}
+}
+
+// failed reports whether the session has ended because of its peer's mistake.
+func (s *Session) failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reason == ParseError || s.reason == TransportError
 }
 
 // readBody reads at most limit bytes and one more. The memory grows with what

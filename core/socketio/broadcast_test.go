@@ -52,7 +52,9 @@ func (r *room) wantOnly(names, msg string) {
 }
 
 // MM1–MM5, N2, N15, AD3, SO5, U2
-func TestBroadcast(t *testing.T) {
+func TestBroadcast(t *testing.T) { synctest.Test(t, testBroadcast) }
+
+func testBroadcast(t *testing.T) {
 	r := newRoom(t, nil)
 	io, a, b := r.sio, r.sockets["a"], r.sockets["b"]
 	base := io.To("r1") // MM5, N2: modifiers do not change it
@@ -85,6 +87,7 @@ func TestBroadcast(t *testing.T) {
 		{"socket compress", a.Compress(false).Emit, "a"},
 		{"volatile when nothing is queued", a.Volatile().Emit, "a"},
 	} {
+		synctest.Wait() // a volatile event needs an idle writer
 		if err := c.emit("ev", c.name); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -113,6 +116,7 @@ func TestBroadcast(t *testing.T) {
 	for _, c := range r.clients {
 		c.want(`451-["bin",{"d":{"_placeholder":true,"num":0}}]`, "b:\x01\x02\x03")
 	}
+	r.sio.Close()
 }
 
 // U1, U3, AD13

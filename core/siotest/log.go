@@ -1,0 +1,64 @@
+package siotest
+
+import (
+	"bytes"
+	"log"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// complaints are what HTTP servers and frameworks log when a handler and its
+// middleware disagree about the response.
+var complaints = []string{
+	"superfluous", "hijacked", "already written", "already committed", "invalid WriteHeader", "panic", " 502 ", "PANIC",
+}
+
+// Log collects what loggers write to it. The zero value is ready; it is safe for
+// concurrent use.
+type Log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+// Write appends p. It never fails.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// String returns everything written so far.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// Logger returns a logger that writes to l, for http.Server.ErrorLog and the like.
+func (l *Log) Logger() *log.Logger {
+	return log.New(l, "", 0)
+}
+
+// Complaints returns the lines that tell of a response written twice, of a write
+// to a hijacked connection, or of a panic.
+func (l *Log) Complaints() []string {
+	var found []string
+	for line := range strings.Lines(l.String()) {
+		for _, complaint := range complaints {
+			if strings.Contains(line, complaint) {
+				found = append(found, strings.TrimSpace(line))
+				break
+			}
+		}
+	}
+	return found
+}
+
+// Check marks the test as failed for each of the log's complaints.
+func (l *Log) Check(t testing.TB) {
+	t.Helper()
+	for _, line := range l.Complaints() {
+		t.Errorf("logged: %s", line)
+	}
+}
