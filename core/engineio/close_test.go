@@ -28,7 +28,9 @@ func TestServerClosesC5(t *testing.T) {
 	if err := c.wantClosed(t); !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
 		t.Errorf("websocket closed with %v", err)
 	}
-	r.wantClosed(t, engineio.ForcedClose)
+	if err := r.wantClosed(t, engineio.ForcedClose); err != nil {
+		t.Errorf("error %v", err)
+	}
 	if f.engine.Count() != 0 {
 		t.Error("sessions left")
 	}
@@ -56,6 +58,9 @@ func TestClientClosesC6C24C25SU5(t *testing.T) {
 	r.wantMessage(t, "last")
 	r.wantClosed(t, engineio.TransportClose)
 	f.poll(t, sid).want(t, 400, `{"code":1,"message":"Session ID unknown"}`)
+	if logs := f.logs.String(); logs != "" {
+		t.Errorf("a poll that comes too late is logged: %s", logs)
+	}
 
 	c, _, r := f.openWS(t)
 	c.send(t, "4last")
@@ -268,7 +273,8 @@ func TestGracefulCloseFlushesM1C22(t *testing.T) {
 		send(t, r.session, m)
 	}
 	r.session.Close()
-	f.poll(t, sid).want(t, 200, "4a\x1e4b\x1e4c\x1e1")
+	f.poll(t, sid).want(t, 200, "4a\x1e4b\x1e4c") // with the close packet, JavaScript clients lose the messages
+	f.poll(t, sid).want(t, 200, "6\x1e1")
 	r.wantClosed(t, engineio.ForcedClose)
 }
 

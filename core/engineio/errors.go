@@ -44,6 +44,7 @@ type ConnectionError struct {
 
 	body   string // message in the answer, if it is not Message
 	advice string // what to do about it, for the log
+	sid    string // with code 1
 }
 
 // Error returns the code and the message.
@@ -68,6 +69,7 @@ func (q *request) refusal(code int, name string, context map[string]any) *Connec
 
 func (q *request) unknownSession() *ConnectionError {
 	e := q.refusal(codeUnknownSession, "", map[string]any{"sid": q.sid})
+	e.sid = q.sid
 	e.advice = "a request named a session that this process does not have: it expired, the server was restarted, or there are " +
 		"several processes behind a load balancer without sticky sessions; make the sessions sticky, or let the clients use websocket only"
 	return e
@@ -129,7 +131,7 @@ func (s *Server) report(e *ConnectionError) {
 	if s.opts.Trace.Refused != nil {
 		s.opts.Trace.Refused(e)
 	}
-	if e.advice == "" {
+	if e.advice == "" || e.Code == codeUnknownSession && s.endedLately(e.sid) {
 		return
 	}
 	cause := e.Message

@@ -30,8 +30,8 @@ func (w *warnings) warn(logger *slog.Logger, name string, e *ConnectionError) {
 	if origin := e.Request.Header.Get("Origin"); origin != "" {
 		attrs = append(attrs, "origin", clip(origin, 200), "host", e.Request.Host)
 	}
-	if sid, ok := e.Context["sid"].(string); ok {
-		attrs = append(attrs, "session", clip(sid, 4)) // an id is a secret
+	if e.sid != "" {
+		attrs = append(attrs, "session", clip(e.sid, 4)) // an id is a secret
 	}
 	if suppressed > 0 {
 		attrs = append(attrs, "suppressed", suppressed)

@@ -127,7 +127,8 @@ type Trace struct {
 	// Refused is called for every refused request.
 	Refused func(*ConnectionError)
 	// PacketRead and PacketWritten get the transport and the size in bytes of
-	// every engine packet (without the framing of the transport).
+	// every engine packet (without the framing of the transport, and before
+	// base64 and compression) that was received, or is handed to the transport.
 	PacketRead, PacketWritten func(transport string, bytes int)
 }
 

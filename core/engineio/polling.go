@@ -50,12 +50,11 @@ func (s *Session) servePoll(q *request) {
 		s.end(TransportError, errPollClosed)
 		return
 	}
-	err := s.writeAnswer(q, rc, a)
-	if err != nil {
+	s.traceWritten(transportPolling, a.batch)
+	if err := s.writeAnswer(q, rc, a); err != nil {
 		s.end(TransportError, errPollClosed)
 	}
 	if a.batch != nil {
-		s.traceWritten(transportPolling, a.batch)
 		s.batchDone(a.batch)
 	}
 	if a.last {
@@ -138,9 +137,9 @@ func (s *Session) nextAnswer(p *poll) (a answer, ready bool, wait time.Duration)
 	case s.writing:
 		return a, false, s.pollWait(p)
 	case len(s.queue.items) > 0:
+		// The close packet waits for the next poll: clients act on it before they
+		// hand on the messages of the same answer.
 		a.batch = s.queue.take(maxPollBatch)
-		a.close = s.state == stateClosing && len(s.queue.items) == 0
-		a.last = a.close
 		s.writing = true
 	case s.state == stateClosing:
 		a = answer{noop: !p.waited, close: true, last: true}

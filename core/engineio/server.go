@@ -29,7 +29,9 @@ type Server struct {
 	// mu guards what follows. It is never held together with a session's.
 	mu       sync.RWMutex
 	sessions map[string]*Session
-	refusing bool // no new sessions
+	refusing bool       // no new sessions
+	ended    [64]string // ids of sessions that ended last, a ring
+	oldest   int        // in ended
 }
 
 // NewServer returns a server with a copy of opts; nil means all defaults. It
@@ -209,6 +211,16 @@ func (s *Server) forget(session *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, session.id)
+	s.ended[s.oldest] = session.id
+	s.oldest = (s.oldest + 1) % len(s.ended)
+}
+
+// endedLately reports whether id is that of a session that has just ended: a
+// last poll or POST of its client is nothing to warn about.
+func (s *Server) endedLately(id string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return id != "" && slices.Contains(s.ended[:], id)
 }
 
 func (s *Server) lookup(id string) (*Session, bool) {
@@ -253,7 +265,7 @@ func (s *Server) snapshot() []*Session {
 	for _, session := range s.sessions {
 		all = append(all, session)
 	}
-	return slices.Clip(all)
+	return all
 }
 
 // StopAccepting refuses new sessions with 503 from now on. The open ones go on.

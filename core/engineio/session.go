@@ -285,7 +285,8 @@ func (s *Session) onMessage(data []byte, binary bool) (err error) {
 
 // Close ends the session after what is queued was written. It returns at once;
 // OnClose follows with ForcedClose, at the latest after Options.CloseTimeout.
-// On polling the close packet is the end of the next answer. Later calls do nothing.
+// On polling the close packet is the answer to the poll after that. Later calls
+// do nothing.
 func (s *Session) Close() {
 	s.mu.Lock()
 	if s.state != stateOpen {
@@ -304,6 +305,19 @@ func (s *Session) Close() {
 // goodbyeTimeout bounds the close handshake of a session that was aborted.
 const goodbyeTimeout = time.Second
 
+// ExpectClose says that the peer has announced that it is leaving, so that its
+// websocket close frame is answered at once. By default the session reads on for
+// 100 ms behind an ordinary close frame, since some clients send that before
+// messages that they wanted to send first.
+func (s *Session) ExpectClose() {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn != nil {
+		conn.ExpectClose()
+	}
+}
+
 var errCloseTimeout = errors.New("engineio: queue not flushed within the close timeout")
 
 // Abort ends the session now; what is queued is lost. It returns at once and
@@ -318,7 +332,7 @@ func (s *Session) end(reason Reason, err error) {
 		return
 	}
 	if s.state == stateClosing && (reason == TransportClose || reason == TransportError) {
-		reason = ForcedClose // the peer answered our close, or was gone already
+		reason, err = ForcedClose, nil // the peer answered our close, or was gone already
 	}
 	s.state = stateEnded
 	s.reason, s.err = reason, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/gosocketio/sio/core/internal/packet"
 	"github.com/gosocketio/sio/core/internal/ws"
@@ -13,6 +14,10 @@ const (
 	closeNormal    = 1000
 	closeGoingAway = 1001
 )
+
+// closeLinger is for clients that send their close frame before their last
+// messages, see Session.ExpectClose.
+const closeLinger = 100 * time.Millisecond
 
 // The first bytes of message frames: the type as text, and as the byte that
 // starts the binary frames of protocol 3.
@@ -64,12 +69,22 @@ func (s *Server) upgradeConn(q *request, id string) (*ws.Conn, error) {
 		MaxMessage:   s.opts.MaxPayload,
 		Compression:  s.opts.WebSocketCompressionThreshold > 0,
 		WriteTimeout: s.ioTimeout,
+		Linger:       closeLinger,
 	})
 	if err != nil {
-		s.refuse(q, s.upgradeRefusal(q, err))
+		refusal := s.upgradeRefusal(q, err)
+		if refusal.Status == statusNone {
+			s.report(refusal)
+		} else {
+			s.refuse(q, refusal)
+		}
 	}
 	return conn, err
 }
+
+// statusNone is the status of a request whose connection broke before it could
+// be answered.
+const statusNone = 0
 
 func (s *Server) upgradeRefusal(q *request, err error) *ConnectionError {
 	var bad *ws.HandshakeError
@@ -83,9 +98,10 @@ func (s *Server) upgradeRefusal(q *request, err error) *ConnectionError {
 	}
 	e := q.refusal(codeBadRequest, "TRANSPORT_HANDSHAKE_ERROR", nil)
 	e.Context["error"] = err.Error()
-	e.Status = http.StatusInternalServerError
+	e.Status = statusNone
 	var cannot *ws.HijackError
 	if errors.As(err, &cannot) {
+		e.Status = http.StatusInternalServerError
 		e.Context["writer"] = cannot.Writer
 		e.advice = "the response writer " + cannot.Writer + " cannot be hijacked: a middleware in front of the server " +
 			"(compression, timeout or logging) hides the connection; let it skip requests with an Upgrade header, " +
@@ -148,8 +164,8 @@ func (s *Session) write(conn *ws.Conn) {
 	batch, closing := s.nextBatch(nil)
 	for ; batch != nil; batch, closing = s.nextBatch(batch) {
 		frames = s.appendFrames(frames[:0], batch, conn.Compressed())
-		err := conn.Write(frames...)
 		s.traceWritten(transportWebSocket, batch)
+		err := conn.Write(frames...)
 		clear(frames)
 		if err != nil {
 			s.end(TransportError, err)

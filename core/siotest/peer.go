@@ -46,6 +46,7 @@ type Peer struct {
 	conn      *websocket.Conn // nil on polling
 	handshake Handshake
 	received  []string // packets of a polling body that were not read yet
+	closed    bool
 }
 
 // Polling opens a session over HTTP long polling. The url is that of the mount
@@ -99,12 +100,21 @@ func (p *Peer) open(packets []string) {
 // Handshake returns what the server said when it opened the session.
 func (p *Peer) Handshake() Handshake { return p.handshake }
 
-// Close closes the peer's connections without a word to the server. It may be
-// called more than once.
+// Close ends the session: it closes the websocket without a closing handshake, or
+// posts a close packet on polling, and does not care whether the server was still
+// there to see it. It may be called more than once.
 func (p *Peer) Close() {
-	if p.conn != nil {
+	switch {
+	case p.closed:
+		return
+	case p.conn != nil:
 		p.conn.Close()
+	case p.handshake.SID != "":
+		if req, err := p.newRequest(http.MethodPost, "1"); err == nil {
+			do(p.client, req)
+		}
 	}
+	p.closed = true
 	p.client.CloseIdleConnections()
 }
 
@@ -231,18 +241,9 @@ func (p *Peer) post(body string) {
 
 func (p *Peer) request(method, body string) string {
 	p.t.Helper()
-	req, err := http.NewRequest(method, p.address("polling"), strings.NewReader(body))
+	req, err := p.newRequest(method, body)
 	if err != nil {
 		p.t.Fatalf("siotest: %v", err)
-	}
-	for name, values := range p.header {
-		req.Header[name] = values
-		if name == "Host" {
-			req.Host = values[0]
-		}
-	}
-	if method == http.MethodPost {
-		req.Header.Set("Content-Type", "text/plain;charset=UTF-8")
 	}
 	status, answer, err := do(p.client, req)
 	if err != nil {
@@ -252,6 +253,23 @@ func (p *Peer) request(method, body string) string {
 		p.t.Fatalf("siotest: %s %s: status %d: %s", method, req.URL, status, answer)
 	}
 	return answer
+}
+
+func (p *Peer) newRequest(method, body string) (*http.Request, error) {
+	req, err := http.NewRequest(method, p.address("polling"), strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range p.header {
+		req.Header[name] = values
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "text/plain;charset=UTF-8")
+	}
+	return req, nil
 }
 
 // do sends a request and returns the whole answer.

@@ -175,12 +175,14 @@ func (c *conn) add(s *Socket) bool {
 	return true
 }
 
-func (c *conn) remove(s *Socket) {
+// remove forgets a socket. It reports whether it was the last one.
+func (c *conn) remove(s *Socket) (last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i := slices.Index(c.sockets, s); i >= 0 {
 		c.sockets = slices.Delete(c.sockets, i, i+1)
 	}
+	return len(c.sockets) == 0
 }
 
 // socketID makes the id of a new socket. Clients of version 2 make theirs from

@@ -226,7 +226,9 @@ func (s *Socket) end(reason Reason, err error) {
 	s.acks, s.held = nil, nil
 	s.mu.Unlock()
 
-	s.conn.remove(s)
+	if s.conn.remove(s) && reason == ClientNamespaceDisconnect {
+		s.conn.session.ExpectClose() // it has said all that it had to say
+	}
 	for _, ack := range acks {
 		ack.fail(ErrDisconnected)
 	}

@@ -282,3 +282,50 @@ func TestTrace(t *testing.T) {
 		}
 	}
 }
+
+// rawFrame makes a masked frame with a mask of zeros.
+func rawFrame(op byte, payload string) []byte {
+	return append([]byte{0x80 | op, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
+}
+
+// The Python client closes the websocket on one thread while another still has
+// messages to write: they come behind the close frame.
+func TestEventsBehindTheCloseFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := serve(t, nil)
+		var log []string
+		socketio.On(h.sio, "message", func(_ context.Context, _ *socketio.Socket, text string) error {
+			log = append(log, text)
+			return nil
+		})
+		h.sio.OnDisconnect(func(_ *socketio.Socket, r socketio.Reason) { log = append(log, string(r)) })
+		c := h.connect()
+		for _, frame := range [][]byte{rawFrame(8, "\x03\xe8"), rawFrame(1, `42["message","a"]`), rawFrame(1, `42["message","b"]`), rawFrame(1, "41")} {
+			c.ws.NetConn().Write(frame)
+			time.Sleep(30 * time.Millisecond)
+		}
+		c.wantClosed()
+		synctest.Wait()
+		if want := []string{"a", "b", "client namespace disconnect"}; !slices.Equal(log, want) {
+			t.Errorf("log %q, want %q", log, want)
+		}
+		h.sio.Close()
+	})
+}
+
+// A client that leaves in order is not kept waiting.
+func TestCloseFrameIsAnsweredAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := serve(t, nil)
+		h.sio.Of("/b")
+		c := h.connect("/", "/b")
+		start := time.Now()
+		c.send("41", "41/b,")
+		c.write(8, "\x03\xe8")
+		c.wantClosed()
+		if d := time.Since(start); d != 0 {
+			t.Errorf("answered after %v", d)
+		}
+		h.sio.Close()
+	})
+}

@@ -17,7 +17,9 @@ type wire struct {
 	guard       guard
 	broken      error // the guard's verdict; sticky
 	established bool
-	verdict     *CloseError // gorilla's close frame, or nil
+	verdict     *CloseError          // gorilla's close frame, or nil
+	linger      func() time.Duration // how long to read on behind a close frame
+	held        *heldClose           // a close frame that gorilla does not know of yet
 }
 
 // newWire takes over conn and what r has read from it beyond the request.
@@ -36,8 +38,18 @@ func (w *wire) Read(p []byte) (int, error) {
 	if w.broken != nil {
 		return 0, w.broken
 	}
+	if w.held != nil {
+		return w.readBehindClose(p)
+	}
 	n, err := w.read(p)
 	good, breach := w.guard.scan(p[:n])
+	if breach == errClose {
+		w.hold(p[good:n])
+		if good > 0 {
+			return good, nil
+		}
+		return w.readBehindClose(p)
+	}
 	if breach != nil {
 		w.broken = breach
 		return good, breach
@@ -80,6 +92,7 @@ func (w *wire) SetWriteDeadline(t time.Time) error {
 // refuses are none of its business: it need not make sense of what follows them.
 type guard struct {
 	deflate    bool
+	hold       bool  // report a valid close frame as errClose
 	maxMessage int64 // 0: no limit
 	maxFrames  int
 	left       int64 // payload bytes of the current frame still to come
@@ -118,6 +131,10 @@ func (g *guard) scan(p []byte) (good int, breach error) {
 			continue
 		}
 		if err := g.frame(); err != nil {
+			if err == errClose && i < g.have { // its first bytes are with gorilla: too late to hold it
+				g.have = 0
+				continue
+			}
 			// Part of the header may have gone to gorilla, which then waits for
 			// the rest and gets the error instead.
 			return max(i-g.have, 0), err
@@ -169,6 +186,9 @@ func (g *guard) frame() error {
 	op := g.header[0] & 0x0f
 	if g.header[0]&rsv1 != 0 && (op != opText && op != opBinary || !g.deflate) {
 		return breach(CodeProtocolError, errRSV1)
+	}
+	if op == opClose && g.hold && g.left <= maxControl && g.header[0] == final|opClose && g.header[1]&masked != 0 {
+		return errClose
 	}
 	if op >= opClose {
 		return nil

@@ -18,6 +18,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -50,6 +51,10 @@ type Options struct {
 	WriteTimeout time.Duration
 	// CloseTimeout bounds all of Close; default 5 s.
 	CloseTimeout time.Duration
+	// Linger is how long an ordinary close frame of the peer (code 1000 or none) is
+	// left unanswered to read what some clients send behind it; default 0. See
+	// Conn.ExpectClose.
+	Linger time.Duration
 }
 
 func (o *Options) withDefaults() Options {
@@ -77,6 +82,7 @@ type Conn struct {
 	closeTimeout time.Duration
 	compressed   bool
 	vectored     bool // the kernel takes several buffers in one call
+	linger       atomic.Int64
 
 	// Rights rather than locks, so that a test with a fake clock sees who waits:
 	// whoever has put a value in has the right, until the value is taken out.
@@ -107,6 +113,9 @@ func newConn(w *wire, g *websocket.Conn, o *Options) *Conn {
 		reading:      make(chan struct{}, 1),
 		writing:      make(chan struct{}, 1),
 	}
+	c.linger.Store(int64(o.Linger))
+	w.linger = c.lingerTime
+	w.guard.hold = o.Linger > 0
 	g.SetPingHandler(c.answerPing)
 	// Read answers close frames, once it has let go of gorilla.
 	g.SetCloseHandler(func(int, string) error { return nil })
@@ -163,6 +172,17 @@ func (c *Conn) Close(code int, reason string) error {
 	}
 	<-c.reading
 	return c.end()
+}
+
+// ExpectClose says that the peer has announced its close frame, so that nothing
+// is to be expected behind it: see Options.Linger.
+func (c *Conn) ExpectClose() { c.linger.Store(0) }
+
+func (c *Conn) lingerTime() time.Duration {
+	if c.isClosing() {
+		return 0
+	}
+	return time.Duration(c.linger.Load())
 }
 
 // CloseNow closes the network connection without a word. It does not block.

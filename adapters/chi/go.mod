@@ -1,0 +1,9 @@
+module github.com/gosocketio/sio/adapters/chi
+
+go 1.25.0
+
+require github.com/gosocketio/sio/core v0.1.0
+
+require github.com/go-chi/chi/v5 v5.5.0
+
+replace github.com/gosocketio/sio/core => ../../core

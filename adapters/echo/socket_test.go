@@ -1,0 +1,80 @@
+package sioecho_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	sioecho "github.com/gosocketio/sio/adapters/echo"
+	"github.com/gosocketio/sio/core/siotest"
+	"github.com/gosocketio/sio/core/socketio"
+)
+
+func TestUpgradeIsLogged(t *testing.T) {
+	for name, logger := range map[string]func(*siotest.Log) echo.MiddlewareFunc{
+		"RequestLogger": accessLog,
+		"Logger": func(log *siotest.Log) echo.MiddlewareFunc {
+			return middleware.LoggerWithConfig(middleware.LoggerConfig{Output: log, Format: "${uri} ${status}\n"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			access := new(siotest.Log)
+			e := echo.New()
+			e.Logger.SetOutput(access)
+			e.Use(logger(access), middleware.Recover(), middleware.Gzip())
+			sio := socketio.NewServer(nil)
+			sioecho.Attach(e, sio)
+			checkUpgradeLogged(t, e, func() { sio.Close() }, access)
+			access.Check(t)
+		})
+	}
+}
+
+// checkUpgradeLogged connects by a websocket to the server that router is, and
+// wants its access log to say 101.
+func checkUpgradeLogged(t *testing.T, router http.Handler, stop func(), access *siotest.Log) {
+	t.Helper()
+	server := httptest.NewServer(router)
+	defer server.Close()
+	defer stop()
+	peer := siotest.WebSocket(t, server.URL+"/socket.io/", nil)
+	peer.Connect("/", "")
+	peer.Close()
+	stop()
+	server.Close() // waits for the handlers, and so for the log
+	if !strings.Contains(access.String(), "101") {
+		t.Errorf("access log does not say 101:\n%s", access)
+	}
+}
+
+func TestValuesReachSocket(t *testing.T) {
+	e := echo.New()
+	e.Use(login)
+	sio := socketio.NewServer(nil)
+	socketio.OnCall(sio, "whoami", func(ctx context.Context, s *socketio.Socket, _ socketio.None) ([]any, error) {
+		user, _ := sioecho.Value[string](s.Context(), "user")
+		role, _ := sioecho.Value[string](ctx, "role")
+		return []any{user, role, ctx.Value(requestKey{})}, nil
+	})
+	sioecho.Attach(e, sio, "role")
+	server := httptest.NewServer(e)
+	defer server.Close()
+	defer sio.Close()
+
+	polling := siotest.Polling(t, server.URL+"/socket.io/?user=ada", nil)
+	websocket := siotest.WebSocket(t, server.URL+"/socket.io/?user=bob", nil)
+	polling.Connect("/", "")
+	websocket.Connect("/", "")
+	polling.Upgrade() // the request that upgrades does not change the values
+	polling.Send(`420["whoami"]`)
+	polling.Expect(`430[["ada","role of ada","request ada"]]`)
+	websocket.Send(`420["whoami"]`)
+	websocket.Expect(`430[["bob","role of bob","request bob"]]`)
+	polling.Close()
+	websocket.Close()
+}
