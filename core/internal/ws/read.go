@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
@@ -17,6 +18,8 @@ const (
 	// trusted is how many bytes a frame may announce to get that much memory
 	// before they have come.
 	trusted = 64 << 10
+	// drainTimeout is how long a peer that broke the protocol has to read why.
+	drainTimeout = time.Second
 )
 
 var scratches = sync.Pool{New: func() any { return new([scratchSize]byte) }}
@@ -35,7 +38,7 @@ var (
 //   - *CloseError otherwise: the peer broke the protocol (1002), sent text that
 //     is not UTF-8 or data that cannot be inflated (1007), a message in too many
 //     pieces (1008) or above Options.MaxMessage (1009), and has been told; that
-//     can take Options.CloseTimeout.
+//     can take a second, or Options.CloseTimeout if it does not read.
 //   - ErrClosed: Close or CloseNow was called, or is in progress.
 //   - an error that is os.ErrDeadlineExceeded: see SetReadDeadline.
 func (c *Conn) Read() (data []byte, binary bool, err error) {
@@ -171,6 +174,7 @@ func (c *Conn) fail(err error) error {
 		// Closing with unread data would reset the connection, and the peer might
 		// never see why.
 		c.halfClose()
+		c.wire.Conn.SetReadDeadline(time.Now().Add(min(c.closeTimeout, drainTimeout)))
 		io.Copy(io.Discard, c.wire.Conn)
 	}
 	return cause
