@@ -72,9 +72,6 @@ func Wrap(h http.Handler, keys ...string) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := withValues(c, keys)
 		res := c.Response()
-		if compresses(res.Header()) {
-			r = withoutAcceptEncoding(r)
-		}
 		if r.Header.Get("Upgrade") != "" {
 			h.ServeHTTP(&upgradeWriter{Response: res}, r)
 		} else {

@@ -71,9 +71,6 @@ func isRoot(r gin.IRoutes) bool {
 func Wrap(h http.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := withValues(c)
-		if compresses(c.Writer.Header()) {
-			r = withoutAcceptEncoding(r)
-		}
 		if r.Header.Get("Upgrade") == "" {
 			h.ServeHTTP(controllable(c.Writer), r)
 			return

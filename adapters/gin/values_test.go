@@ -33,7 +33,10 @@ func login(c *gin.Context) {
 func TestValues(t *testing.T) {
 	var contexts []context.Context
 	r := gin.New()
-	r.Use(login)
+	r.Use(login, func(c *gin.Context) {
+		c.Next()
+		c.Set("user", "late")
+	})
 	siogin.AttachAt(r, "/tenants/:tenant/rt", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		contexts = append(contexts, context.WithoutCancel(r.Context()))
 	}))

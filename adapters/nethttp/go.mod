@@ -4,4 +4,6 @@ go 1.25.0
 
 require github.com/gosocketio/sio/core v0.1.0
 
+require github.com/gorilla/websocket v1.5.3 // indirect
+
 replace github.com/gosocketio/sio/core => ../../core

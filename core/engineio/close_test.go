@@ -448,6 +448,7 @@ func TestShutdownIsQuickForIdleClients(t *testing.T) {
 		f.waitForPoll(t, r, f.goPoll(t, sid))
 		c, _, _ := f.openWS(t)
 		go c.ReadMessage()
+		f.open(t) // does not poll: it is between two polls, or gone
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -59,9 +59,13 @@ func (s *Server) compresses(n int) bool {
 }
 
 // encode compresses body into dst with gzip, or else deflate, if the client
-// accepts one, and sets the headers. It reports whether it did.
+// accepts one, and sets the headers. It reports whether it did. If middleware has
+// announced that it may compress, which some do before they call the handler,
+// it is left to that.
 func encode(dst *buffer, h http.Header, r *http.Request, body []byte) bool {
-	addVary(h, "Accept-Encoding")
+	if !addVary(h, "Accept-Encoding") {
+		return false
+	}
 	accepted := r.Header["Accept-Encoding"]
 	var pool *sync.Pool
 	var name string

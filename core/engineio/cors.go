@@ -149,10 +149,12 @@ func (c *CORS) setPreflightHeaders(h http.Header, r *http.Request) {
 	}
 }
 
-func addVary(h http.Header, name string) {
-	if !hasToken(h["Vary"], name) {
-		h.Add("Vary", name)
+func addVary(h http.Header, name string) (added bool) {
+	if hasToken(h["Vary"], name) {
+		return false
 	}
+	h.Add("Vary", name)
+	return true
 }
 
 // checkOrigin applies one rule to every request and transport, with or without

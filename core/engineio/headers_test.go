@@ -252,3 +252,19 @@ func TestRequestHeadersZ4(t *testing.T) {
 		t.Errorf("headers %v", h)
 	}
 }
+
+// Row 17: middleware that compresses, and says so before it calls the handler, is
+// left to do it.
+func TestCompressionStepsAside(t *testing.T) {
+	f := start(t, &engineio.Options{HTTPCompressionThreshold: 1})
+	inner := f.engine
+	f.http.Close() // the one without middleware
+	f.serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept-Encoding")
+		inner.ServeHTTP(w, r)
+	}))
+	resp := f.request(t, http.MethodGet, f.url("polling", ""), "", "Accept-Encoding", "gzip")
+	if got := resp.header.Get("Content-Encoding"); got != "" || !strings.HasPrefix(resp.body, "0{") {
+		t.Errorf("Content-Encoding %q, body %q", got, resp.body)
+	}
+}

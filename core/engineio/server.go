@@ -282,6 +282,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.StopAccepting()
 	for _, session := range s.snapshot() {
 		session.Close()
+		session.endIfIdle()
 	}
 	ended := make(chan struct{})
 	go func() {

@@ -318,6 +318,18 @@ func (s *Session) ExpectClose() {
 	}
 }
 
+// endIfIdle ends a closing session whose client is between two polls, or gone,
+// and for which nothing is queued: there is nothing to wait for. A client that
+// polls again is told that its session is unknown, and reconnects.
+func (s *Session) endIfIdle() {
+	s.mu.Lock()
+	idle := s.state == stateClosing && s.conn == nil && s.poll == nil && !s.writing && len(s.queue.items) == 0
+	s.mu.Unlock()
+	if idle {
+		s.end(ForcedClose, nil)
+	}
+}
+
 var errCloseTimeout = errors.New("engineio: queue not flushed within the close timeout")
 
 // Abort ends the session now; what is queued is lost. It returns at once and
