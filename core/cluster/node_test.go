@@ -122,7 +122,7 @@ func TestIgnoredMessages(t *testing.T) {
 		ok := payload(`["a"]`)
 		s.receive(nil)
 		for _, m := range []cluster.Message{
-			{}, {Type: -1}, {Type: 14}, {Type: 1 << 40},
+			{}, {Type: -1}, {Type: 14}, {Type: 1 << 30},
 			{Type: cluster.Broadcast, From: "me", Payload: ok},
 			{Type: cluster.Broadcast, From: "x", To: "y", Payload: ok},
 			{Type: cluster.Broadcast, From: "x", Namespace: "/other", Payload: ok},

@@ -18,16 +18,9 @@ type pendingAck interface {
 	fail(err error)
 }
 
-// asking reports whether somebody waits for an answer of the client. Then its
-// events must be read on, even if many wait for their handlers: the answer comes
-// behind them.
-func (s *Socket) asking() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.acks) > 0
-}
-
-// expect registers ack. It reports false if the socket has ended.
+// expect registers ack. It reports false if the socket has ended. While an answer
+// is awaited the client's events are read on, even if many wait for their handlers:
+// the answer comes behind them.
 func (s *Socket) expect(id uint64, ack pendingAck) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,6 +29,7 @@ func (s *Socket) expect(id uint64, ack pendingAck) bool {
 	}
 	if s.acks == nil {
 		s.acks = make(map[uint64]pendingAck, 1)
+		s.queue.Lift(true)
 	}
 	s.acks[id] = ack
 	return true
@@ -46,11 +40,15 @@ func (s *Socket) forget(id uint64) (pendingAck, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ack, ok := s.acks[id]
+	if !ok {
+		return nil, false
+	}
 	delete(s.acks, id)
 	if len(s.acks) == 0 {
 		s.acks = nil
+		s.queue.Lift(false)
 	}
-	return ack, ok
+	return ack, true
 }
 
 // onAck takes an acknowledgement from the client. One that nobody awaits (any
@@ -125,8 +123,8 @@ func (b Broadcaster) broadcaster() Broadcaster { return b }
 // AskAll sends an event to the selected sockets, of all nodes, and yields the
 // acknowledgements as they come: the id of the socket (empty if another node did
 // not tell) and the undecoded arguments. It ends when all have answered, or are
-// gone, or ctx has ended; in the last two cases a [*MissingError] comes as the
-// last value. Nothing is sent before the iteration begins, which must not be
+// gone (which is not known of sockets in a cluster), or ctx has ended; in the last
+// two cases a [*MissingError] comes as the last value. Nothing is sent before the iteration begins, which must not be
 // repeated. [CallAll] also decodes the answers.
 //
 // The answers are awaited until ctx ends: give it a deadline.
@@ -136,7 +134,10 @@ func (b Broadcaster) AskAll(ctx context.Context, event string, args ...any) iter
 			yield(Answer{}, err)
 			return
 		}
-		if node := b.remote(); node != nil {
+		if b.nobody() {
+			return
+		}
+		if node := b.peers(); node != nil {
 			b.askCluster(ctx, node, event, args, yield)
 			return
 		}

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type Broadcaster struct {
 	except  []string
 	flags   flags
 	local   bool
+	to      bool // To was called: without rooms, nobody is selected
 }
 
 // flags are the modifiers of an event.
@@ -45,9 +47,10 @@ func (f flags) cluster() cluster.Flags {
 }
 
 // To adds rooms: the selection is every socket that is in any of the rooms, once.
-// Without rooms it is the whole namespace. A socket's id is a room.
+// If To is not called it is the whole namespace, but To with an empty list selects
+// nobody. A socket's id is a room.
 func (b Broadcaster) To(rooms ...string) Broadcaster {
-	b.rooms = slices.Concat(b.rooms, rooms)
+	b.rooms, b.to = slices.Concat(b.rooms, rooms), true
 	return b
 }
 
@@ -84,8 +87,14 @@ func (b Broadcaster) selector() cluster.Selector {
 	return cluster.Selector{Rooms: b.rooms, Except: b.except}
 }
 
+// nobody reports that the selection is empty, whoever is there.
+func (b Broadcaster) nobody() bool { return b.to && len(b.rooms) == 0 }
+
 // each calls f with a broadcaster for each namespace, and joins the errors.
 func (b Broadcaster) each(f func(Broadcaster) error) error {
+	if b.nobody() {
+		return nil
+	}
 	if b.dynamic == nil {
 		return f(b)
 	}
@@ -104,6 +113,15 @@ func (b Broadcaster) remote() *cluster.Node {
 		return nil
 	}
 	return b.ns.cluster()
+}
+
+// peers is remote, for what concerns nothing but other nodes: nil if there can be
+// none.
+func (b Broadcaster) peers() *cluster.Node {
+	if b.ns.server.single {
+		return nil
+	}
+	return b.remote()
 }
 
 // Emit sends an event to the selected sockets. It does not block on them: it
@@ -133,7 +151,7 @@ func (b Broadcaster) emit(event string, args []any) error {
 		return err
 	}
 	n.fanOut(b.selector(), b.flags.outgoing(enc), event, args, "")
-	if node := b.remote(); node != nil && !node.Alone() {
+	if node := b.peers(); node != nil && !node.Alone() {
 		return n.publish(node, b, event, args)
 	}
 	return nil
@@ -167,13 +185,22 @@ func (n *Namespace) fanOut(sel cluster.Selector, out *engineio.Outgoing, event s
 			queued++
 		}
 	}
-	if t := n.server.opts.Trace; t.EventSent != nil {
-		t.EventSent(n.name, event, nil, queued)
-	}
+	n.sent(event, nil, queued)
+	free(buf, list)
+}
+
+// free gives a buffer of fanOut back; list is what has become of it.
+func free(buf *[]*Socket, list []*Socket) {
 	clear(list)
 	if cap(list) <= maxPooledReceivers {
 		*buf = list
 		receivers.Put(buf)
+	}
+}
+
+func (n *Namespace) sent(event string, to *Socket, receivers int) {
+	if t := n.server.opts.Trace; t.EventSent != nil {
+		n.server.safely(func() { t.EventSent(n.name, event, to, receivers) })
 	}
 }
 
@@ -182,6 +209,11 @@ func (s *Socket) sawOutgoing(event string, args []any) {
 	if s.ns.parent == nil && s.own.Load() == nil && len(s.ns.load().anyOutgoing) == 0 {
 		return
 	}
+	defer func() { // it must not keep the event from the sockets that follow
+		if p := recover(); p != nil {
+			s.failed(event, &PanicError{Value: p, Stack: debug.Stack()})
+		}
+	}()
 	s.eachTable(func(t *table) {
 		for _, fn := range t.anyOutgoing {
 			fn(s, event, args)
@@ -235,7 +267,7 @@ func (b Broadcaster) command(here func(*Socket), there func(context.Context, *cl
 		for _, s := range b.ns.selectLocal(b.selector()) {
 			here(s)
 		}
-		node := b.remote()
+		node := b.peers()
 		if node == nil {
 			return nil
 		}
@@ -252,11 +284,14 @@ func (b Broadcaster) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) 
 	if b.dynamic != nil {
 		return nil, errors.New("socketio: FetchSockets is not possible for a dynamic namespace")
 	}
+	if b.nobody() {
+		return nil, nil
+	}
 	var list []*RemoteSocket
 	for _, s := range b.ns.selectLocal(b.selector()) {
 		list = append(list, &RemoteSocket{ns: b.ns, local: s, id: s.id, rooms: s.Rooms()})
 	}
-	node := b.remote()
+	node := b.peers()
 	if node == nil {
 		return list, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -18,15 +19,28 @@ import (
 type conn struct {
 	server  *Server
 	session *engineio.Session
-	decoder parser.Decoder // used by the session's reader alone
+
+	// Used by the session's reader alone.
+	decoder   parser.Decoder
+	gathering bool // attachments of a packet are to come
 
 	mu      sync.Mutex
 	sockets []*Socket // connecting or connected, one for each namespace
+	running int       // sockets whose last handler has not returned
 	closed  bool
 	timer   *time.Timer // for the first CONNECT; nil once a socket is connected
+	partial *time.Timer // for the attachments of a packet; nil until there was one
+	waiting bool        // for attachments
 }
 
-var errViolation = errors.New("packet out of order")
+var (
+	errViolation   = errors.New("packet out of order")
+	errFlood       = errors.New("too many events wait for their handlers")
+	errAttachments = errors.New("attachments did not come in time")
+)
+
+// attachmentTimeout is how long an attachment may take to come.
+const attachmentTimeout = time.Minute
 
 func newConn(s *Server, session *engineio.Session) *conn {
 	c := &conn{server: s, session: session, decoder: s.opts.Parser.NewDecoder()}
@@ -68,7 +82,11 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 		return
 	}
 	if p == nil {
+		c.awaitAttachments()
 		return
+	}
+	if c.gathering {
+		c.complete()
 	}
 	var query string
 	if c.session.Protocol() == 3 { // the namespace may have a query, which serves as auth
@@ -81,6 +99,59 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 	case s == nil || !s.onPacket(p):
 		c.close(ForcedServerClose, errViolation)
 	}
+}
+
+// awaitAttachments begins to wait for the next attachment of a packet. It keeps
+// them for clients only that are connected to something.
+func (c *conn) awaitAttachments() {
+	if !c.connected() {
+		c.close(ForcedServerClose, errViolation)
+		return
+	}
+	c.gathering = true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.waiting = true
+	if c.partial == nil {
+		c.partial = time.AfterFunc(attachmentTimeout, c.attachmentsLate)
+		return
+	}
+	c.partial.Reset(attachmentTimeout)
+}
+
+// complete notes that a packet has come whole.
+func (c *conn) complete() {
+	c.gathering = false
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopWaitingLocked()
+}
+
+func (c *conn) stopWaitingLocked() {
+	if c.waiting {
+		c.waiting = false
+		c.partial.Stop()
+	}
+}
+
+func (c *conn) attachmentsLate() {
+	c.mu.Lock()
+	late := c.waiting
+	c.mu.Unlock()
+	if late {
+		c.close(ForcedServerClose, errAttachments)
+	}
+}
+
+// connected reports whether any socket is.
+func (c *conn) connected() bool {
+	c.mu.Lock()
+	sockets := slices.Clone(c.sockets)
+	c.mu.Unlock()
+	return slices.ContainsFunc(sockets, (*Socket).isConnected)
 }
 
 // onPacket takes a packet for the socket. It reports false for one that the
@@ -111,13 +182,44 @@ func (s *Socket) onEvent(p *parser.Packet) {
 	if t := s.server.opts.Trace; t.EventReceived != nil {
 		t.EventReceived(s, p.Event)
 	}
+	if !s.arrive() {
+		return
+	}
+	defer s.arrived()
 	e := &Event{socket: s, packet: p}
-	if max := s.server.opts.MaxInflight; max > 0 && !s.asking() {
-		if s.queue.PushWait(e, max, s.conn.session.Done()) {
-			return
-		}
+	max := s.server.opts.MaxInflight
+	if max > 0 && s.queue.PushWait(e, max, s.conn.session.Done()) {
+		return
 	}
 	s.queue.Push(e)
+	if max <= 0 {
+		return
+	}
+	select {
+	case <-s.conn.session.Done():
+	default: // it floods us while it owes an answer
+		s.conn.close(ForcedServerClose, errFlood)
+	}
+}
+
+// arrive holds back the last entry of the queue until arrived is called, so that
+// the event which is to be queued comes before it. It reports false if the socket
+// has ended.
+func (s *Socket) arrive() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.arriving = s.state.Load() == connected
+	return s.arriving
+}
+
+func (s *Socket) arrived() {
+	s.mu.Lock()
+	s.arriving = false
+	over := s.over
+	s.mu.Unlock()
+	if over {
+		s.queue.Push(&Event{socket: s, kind: taskDisconnect})
+	}
 }
 
 // authOf returns what the client gave as auth, as a JSON object.
@@ -148,31 +250,42 @@ func (c *conn) socket(name string) *Socket {
 // connect begins to connect the client to a namespace.
 func (c *conn) connect(name string, auth json.RawMessage) {
 	if !c.server.mayExist(name) {
-		c.sendConnectError(name, errInvalidNamespace)
-		if t := c.server.opts.Trace; t.Refused != nil {
-			t.Refused(name, errInvalidNamespace)
-		}
+		c.refuse(name, errInvalidNamespace)
 		return
 	}
 	if !c.server.hold() {
 		return
 	}
 	s := newSocket(c, name, auth)
-	if !c.add(s) {
+	if err := c.add(s); err != nil {
 		c.server.live.Done()
+		if err != ErrDisconnected {
+			c.refuse(name, err)
+		}
 		return
 	}
 	s.queue.Push(&Event{socket: s, kind: taskConnect})
 }
 
-func (c *conn) add(s *Socket) bool {
+// refuse answers a CONNECT that has no socket.
+func (c *conn) refuse(name string, err error) {
+	c.server.refused(name, err)
+	c.sendConnectError(name, err)
+}
+
+// add adds a socket, which counts as running until done.
+func (c *conn) add(s *Socket) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return false
+		return ErrDisconnected
 	}
+	if max := c.server.opts.MaxNamespaces; max > 0 && c.running >= max {
+		return errTooManyNamespaces
+	}
+	c.running++
 	c.sockets = append(c.sockets, s)
-	return true
+	return nil
 }
 
 // remove forgets a socket. It reports whether it was the last one.
@@ -183,6 +296,14 @@ func (c *conn) remove(s *Socket) (last bool) {
 		c.sockets = slices.Delete(c.sockets, i, i+1)
 	}
 	return len(c.sockets) == 0
+}
+
+// done notes that nothing of the socket runs any more.
+func (s *Socket) done() {
+	s.conn.mu.Lock()
+	s.conn.running--
+	s.conn.mu.Unlock()
+	s.server.live.Done()
 }
 
 // socketID makes the id of a new socket. Clients of version 2 make theirs from
@@ -198,7 +319,12 @@ func (c *conn) socketID(name string) string {
 }
 
 // OnClose implements engineio.Handler.
-func (c *conn) OnClose(reason engineio.Reason, err error) { c.endSockets(Reason(reason), err) }
+func (c *conn) OnClose(reason engineio.Reason, err error) {
+	if reason == engineio.ForcedClose && c.server.isClosing() {
+		reason = engineio.ServerShuttingDown // sockets that Shutdown did not see: they were connecting
+	}
+	c.endSockets(Reason(reason), err)
+}
 
 // endSockets ends all sockets, and those to come.
 func (c *conn) endSockets(reason Reason, err error) {
@@ -216,6 +342,7 @@ func (c *conn) take() []*Socket {
 		c.timer.Stop()
 		c.timer = nil
 	}
+	c.stopWaitingLocked()
 	return slices.Clone(c.sockets)
 }
 
@@ -228,7 +355,7 @@ func (c *conn) close(reason Reason, err error) {
 // fail ends the connection after a packet that cannot be decoded.
 func (c *conn) fail(err error) {
 	for _, s := range c.take() {
-		if s.Connected() {
+		if s.isConnected() {
 			s.failed("", err)
 		}
 		s.end(ForcedClose, err)
@@ -261,12 +388,39 @@ type connectError struct {
 	Data    any    `json:"data,omitempty"`
 }
 
-// sendConnectError refuses a socket. Clients of version 2 get one value: the data
-// or else the message.
+// sendConnectError refuses a socket. The client gets no data if they cannot be
+// encoded, and errInternal if there is no message either.
 func (c *conn) sendConnectError(name string, err error) {
-	payload := connectError{Message: err.Error()}
+	enc, encErr := c.encodeRefusal(name, err, true)
+	if encErr != nil {
+		c.server.opts.Logger.Error("socketio: a refusal could not be encoded", "namespace", name, "error", encErr)
+		enc, encErr = c.encodeRefusal(name, err, false)
+	}
+	if encErr != nil {
+		enc, encErr = c.encodeRefusal(name, errInternal, false)
+	}
+	if encErr == nil {
+		c.session.Send(outgoing(enc))
+	}
+}
+
+// encodeRefusal makes a CONNECT_ERROR packet. Clients of version 2 get one value:
+// the data or else the message. The methods of err and its data are user code,
+// which may panic.
+func (c *conn) encodeRefusal(name string, err error, withData bool) (enc parser.Encoded, encErr error) {
+	defer func() {
+		if p := recover(); p != nil {
+			encErr = &PanicError{Value: p, Stack: debug.Stack()}
+		}
+	}()
+	var payload connectError
 	if e, _ := asError(err); e != nil {
 		payload = connectError{e.Message, e.Data}
+	} else {
+		payload = connectError{Message: err.Error()}
+	}
+	if !withData {
+		payload.Data = nil
 	}
 	var value any = payload
 	if c.session.Protocol() == 3 {
@@ -275,12 +429,5 @@ func (c *conn) sendConnectError(name string, err error) {
 			value = payload.Message
 		}
 	}
-	h := parser.Header{Type: parser.ConnectError, Namespace: name}
-	enc, encErr := c.server.opts.Parser.Encode(h, value)
-	if encErr != nil {
-		c.server.opts.Logger.Error("socketio: the data of a refusal could not be encoded", "namespace", name, "error", encErr)
-		c.sendPacket(h, connectError{Message: payload.Message})
-		return
-	}
-	c.session.Send(outgoing(enc))
+	return c.server.opts.Parser.Encode(parser.Header{Type: parser.ConnectError, Namespace: name}, value)
 }

@@ -33,8 +33,8 @@
 //
 // # Sending
 //
-// Emit never blocks: it encodes its arguments and appends them to the queue of
-// each receiver. To, In, Except, Local, Volatile and Compress return a
+// Emit does not wait for clients: it encodes its arguments and appends them to the
+// queue of each receiver. (With a cluster, a broadcast waits until the bus took it.) To, In, Except, Local, Volatile and Compress return a
 // [Broadcaster], a value that can be kept and shared. [Call] and [CallAll] ask
 // clients and wait for their answers.
 //

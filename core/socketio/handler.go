@@ -30,8 +30,8 @@ type Registrar interface {
 	// OnAny registers a function that sees every incoming event before its handler
 	// does, also those that have none.
 	OnAny(fn func(context.Context, *Event))
-	// OnAnyOutgoing registers a function that sees every event before it is sent,
-	// once for each socket that gets it. It must not block nor change args.
+	// OnAnyOutgoing registers a function that sees every event that is sent, once
+	// for each socket that gets it. It must not block nor change args.
 	OnAnyOutgoing(fn func(s *Socket, event string, args []any))
 	// UseEvents wraps the handlers of all events, those registered later too. The
 	// first middleware is the outermost.
@@ -86,10 +86,22 @@ func (e *Event) Reply(args ...any) error {
 		return ErrAlreadyReplied
 	}
 	s := e.socket
+	if s.state.Load() == ended { // the client would take it for another event's
+		return ErrDisconnected
+	}
 	enc, err := s.ns.server.opts.Parser.Encode(parser.Header{Type: parser.Ack, Namespace: s.ns.name, ID: e.packet.ID, HasID: true}, args...)
 	if err != nil {
 		e.replied.Store(false)
 		return err
 	}
 	return s.send(outgoing(enc))
+}
+
+// answer is Reply for typed handlers: that a client has left without waiting for
+// its answer is no failure of theirs.
+func (e *Event) answer(args ...any) error {
+	if err := e.Reply(args...); err != ErrDisconnected {
+		return err
+	}
+	return nil
 }

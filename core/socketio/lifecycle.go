@@ -28,6 +28,9 @@ const handlerGrace = 10 * time.Second
 var (
 	errInvalidNamespace = &Error{Message: "Invalid namespace"}
 	errInternal         = &Error{Message: "internal error"}
+
+	errTooManyNamespaces = &Error{Message: "Too many namespaces"} // see Options.MaxNamespaces
+	errStillLeaving      = &Error{Message: "The last connection is still being closed"}
 )
 
 func newSocket(c *conn, name string, auth json.RawMessage) *Socket {
@@ -54,14 +57,19 @@ func (s *Socket) run(e *Event) {
 // is ended meanwhile, nobody else cleans up: end leaves it to connect.
 func (s *Socket) connect() {
 	ns, err := s.resolve()
-	if ns == nil {
+	if err != nil {
 		s.refuse(err)
-		s.server.live.Done()
+		s.done()
 		return
 	}
 	s.ns = ns
 	restored := s.restore()
-	ns.index.Insert(s)
+	if !ns.index.Insert(s) { // clients of version 2 have one id for each namespace
+		s.refuse(errStillLeaving)
+		ns.release()
+		s.done()
+		return
+	}
 	if restored != nil {
 		ns.index.Join(s.id, restored.Rooms...)
 	}
@@ -75,20 +83,19 @@ func (s *Socket) connect() {
 	}
 	s.conn.joined()
 	if t := s.server.opts.Trace; t.Connected != nil {
-		t.Connected(s)
+		s.server.safely(func() { t.Connected(s) })
 	}
 	s.guard("connect", func() error { return s.onConnect() })
 }
 
 func (s *Socket) resolve() (ns *Namespace, err error) {
-	err = errInvalidNamespace
 	defer func() {
 		if p := recover(); p != nil {
 			s.server.opts.Logger.Error("socketio: panic in a namespace function", "namespace", s.name, "panic", p, "stack", string(debug.Stack()))
 			ns, err = nil, errInternal
 		}
 	}()
-	return s.server.resolve(s.ctx, s.name, s.auth), err
+	return s.server.resolve(s.ctx, s.name, s.auth)
 }
 
 // middleware runs the connect middleware. An error of it, or a panic, refuses the
@@ -99,7 +106,7 @@ func (s *Socket) middleware() (err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			s.server.opts.ErrorHandler(s, "", &PanicError{Value: p, Stack: debug.Stack()})
+			s.failed("", &PanicError{Value: p, Stack: debug.Stack()})
 			err = errInternal
 		}
 	}()
@@ -138,6 +145,9 @@ func (s *Socket) activate(restored *restoredSession) bool {
 	}
 	s.held = nil
 	s.state.Store(connected)
+	if s.pid != "" {
+		s.ns.pids.Store(s.pid, s)
+	}
 	return true
 }
 
@@ -178,13 +188,11 @@ func (s *Socket) connectReply() []any {
 // refuse tells the client why it may not connect, and forgets the socket.
 func (s *Socket) refuse(err error) {
 	s.conn.remove(s)
+	s.server.refused(s.name, err)
 	if s.transition(connecting, ended) {
 		s.conn.sendConnectError(s.name, err)
 	}
 	s.cancel(&DisconnectError{Reason: ForcedServerClose, Err: err})
-	if t := s.server.opts.Trace; t.Refused != nil {
-		t.Refused(s.name, err)
-	}
 }
 
 // abandon takes back what connect did: err is the reason, or nil if the socket
@@ -198,7 +206,7 @@ func (s *Socket) abandon(err error) {
 		s.refuse(err)
 	}
 	s.ns.release()
-	s.server.live.Done()
+	s.done()
 }
 
 func (s *Socket) onConnect() (err error) {
@@ -210,20 +218,21 @@ func (s *Socket) onConnect() (err error) {
 	return err
 }
 
-// end disconnects the socket; the first call counts. Events that have arrived
-// are still handled, then come the functions for the disconnect. It does not
-// block.
-func (s *Socket) end(reason Reason, err error) {
+// end disconnects the socket; the first call counts, and only that reports true.
+// Events that have arrived are still handled, then come the functions for the
+// disconnect. It does not wait for them.
+func (s *Socket) end(reason Reason, err error) bool {
 	s.mu.Lock()
 	before := s.state.Load()
 	if before == ended {
 		s.mu.Unlock()
-		return
+		return false
 	}
 	s.state.Store(ended)
 	s.reason = &DisconnectError{Reason: reason, Err: err}
 	acks := s.acks
 	s.acks, s.held = nil, nil
+	s.queue.Lift(false)
 	s.mu.Unlock()
 
 	if s.conn.remove(s) && reason == ClientNamespaceDisconnect {
@@ -234,11 +243,18 @@ func (s *Socket) end(reason Reason, err error) {
 	}
 	if before != connected {
 		s.cancel(s.reason)
-		return
+		return true
 	}
 	s.leaveAll()
 	s.grace = time.AfterFunc(handlerGrace, func() { s.cancel(s.reason) })
-	s.queue.Push(&Event{socket: s, kind: taskDisconnect})
+	s.mu.Lock()
+	s.over = true
+	arriving := s.arriving
+	s.mu.Unlock()
+	if !arriving {
+		s.queue.Push(&Event{socket: s, kind: taskDisconnect})
+	}
+	return true
 }
 
 // leaveAll takes the socket out of its namespace and keeps what recovery needs.
@@ -252,24 +268,26 @@ func (s *Socket) leaveAll() {
 
 // finish is the last entry of the queue.
 func (s *Socket) finish() {
+	defer s.done()
+	defer s.ns.release()
 	s.grace.Stop()
 	s.cancel(s.reason)
 	reason := s.reason.Reason
-	s.guard("disconnecting", func() error { s.eachTable(func(t *table) { callAll(t.disconnecting, s, reason) }); return nil })
+	s.eachTable(func(t *table) { s.callAll("disconnecting", t.disconnecting, reason) })
 	s.mu.Lock()
 	s.final = []string{}
 	s.mu.Unlock()
-	s.guard("disconnect", func() error { s.eachTable(func(t *table) { callAll(t.disconnect, s, reason) }); return nil })
+	s.eachTable(func(t *table) { s.callAll("disconnect", t.disconnect, reason) })
 	if t := s.server.opts.Trace; t.Disconnected != nil {
-		t.Disconnected(s, reason)
+		s.server.safely(func() { t.Disconnected(s, reason) })
 	}
-	s.ns.release()
-	s.server.live.Done()
 }
 
-func callAll(fns []func(*Socket, Reason), s *Socket, reason Reason) {
+// callAll calls the functions for a disconnect. They clean up: none is left out
+// because another panics.
+func (s *Socket) callAll(event string, fns []func(*Socket, Reason), reason Reason) {
 	for _, fn := range fns {
-		fn(s, reason)
+		s.guard(event, func() error { fn(s, reason); return nil })
 	}
 }
 
@@ -287,7 +305,7 @@ func (s *Socket) eachTable(f func(*table)) {
 func (s *Socket) guard(event string, f func() error) {
 	defer s.recover(event)
 	if err := f(); err != nil {
-		s.server.opts.ErrorHandler(s, event, err)
+		s.failed(event, err)
 	}
 }
 
@@ -346,12 +364,12 @@ func (s *Socket) handlerFailed(e *Event, err error) {
 func (s *Socket) handler(event string) Handler {
 	outer, inner := s.ns.parentTable(), s.ns.load()
 	if r := s.own.Load(); r != nil {
-		if h := r.load().wrapped[event]; h != nil {
-			return outer.wrapOne(inner.wrapOne(h))
+		if own := r.load(); own.wrapped[event] != nil {
+			return s.merged.handlers(outer, inner, own)[event]
 		}
 	}
-	if h := inner.wrapped[event]; h != nil {
-		return outer.wrapOne(h)
+	if inner.wrapped[event] != nil {
+		return s.ns.merged.handlers(outer, &emptyTable, inner)[event]
 	}
 	return outer.wrapped[event]
 }

@@ -65,7 +65,10 @@ func (l local) DeliverAck(ctx context.Context, sel cluster.Selector, f cluster.F
 			continue
 		}
 		s.sawOutgoing(event, args)
-		s.deliver(out, "")
+		if !s.deliver(out, "") {
+			s.forget(id)
+			continue
+		}
 		clients = append(clients, s.id)
 	}
 	context.AfterFunc(ctx, func() {

@@ -23,6 +23,8 @@ type Namespace struct {
 	index  *rooms.Index[*Socket]
 	ackID  atomic.Uint64 // the last acknowledgement id; they are unique within a namespace, so that one packet can go to many
 
+	pids sync.Map // private id to connected *Socket; used with recovery only
+
 	// order is held while an event gets its offset and is queued, so that clients
 	// see offsets in order. It is used with recovery only.
 	order sync.Mutex
@@ -30,13 +32,19 @@ type Namespace struct {
 	joining sync.Once // sets node
 	node    *cluster.Node
 
+	ready  chan struct{} // closed when it has been announced
+	broken bool          // it could not be; set before ready
+	merged mergedHandlers
+
 	// guarded by Server.mu
-	pinned bool // made by hand: never removed
-	users  int  // sockets that are connecting, connected or have handlers to run
+	pinned bool        // made by hand: never removed
+	users  int         // sockets that are connecting, connected or have handlers to run
+	expiry *time.Timer // removes it if it is empty; nil until it was, or without recovery
+	until  time.Time   // it is not removed before
 }
 
 func newNamespace(s *Server, name string, parent *DynamicNamespace) *Namespace {
-	return &Namespace{server: s, name: name, parent: parent, index: rooms.New[*Socket](), pinned: parent == nil}
+	return &Namespace{server: s, name: name, parent: parent, index: rooms.New[*Socket](), pinned: parent == nil, ready: make(chan struct{})}
 }
 
 // cluster returns the membership of the namespace in the cluster; nil if there
@@ -52,6 +60,15 @@ func (n *Namespace) cluster() *cluster.Node {
 
 // join makes the namespace part of the cluster. If that fails it goes on alone.
 func (n *Namespace) join() {
+	n.server.mu.RLock()
+	closing, left := n.server.closing, n.server.leaving[n.name]
+	n.server.mu.RUnlock()
+	if closing {
+		return
+	}
+	if left != nil {
+		<-left // or the cluster would have two nodes of that name
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
 	defer cancel()
 	opts := &cluster.Options{Logger: n.server.opts.Logger}
@@ -61,6 +78,9 @@ func (n *Namespace) join() {
 		return
 	}
 	n.node = node
+	if l := node.RoomListener(); l != nil { // there are no sockets yet
+		n.index.Watch(l.RoomOpened, l.RoomClosed)
+	}
 }
 
 // Name returns the name of the namespace, which begins with "/".
@@ -116,15 +136,23 @@ func (n *Namespace) release() {
 	s.mu.Lock()
 	n.users--
 	empty := n.removableLocked()
+	if r := s.opts.Recovery; r != nil && empty {
+		n.expireLocked(r.MaxDisconnection)
+		empty = false
+	}
 	s.mu.Unlock()
-	if !empty {
+	if empty {
+		n.removeIfEmpty()
+	}
+}
+
+func (n *Namespace) expireLocked(d time.Duration) {
+	n.until = time.Now().Add(d)
+	if n.expiry == nil {
+		n.expiry = time.AfterFunc(d, n.removeIfEmpty)
 		return
 	}
-	if r := s.opts.Recovery; r != nil {
-		time.AfterFunc(r.MaxDisconnection, n.removeIfEmpty)
-		return
-	}
-	n.removeIfEmpty()
+	n.expiry.Reset(d)
 }
 
 func (n *Namespace) removableLocked() bool {
@@ -134,13 +162,33 @@ func (n *Namespace) removableLocked() bool {
 func (n *Namespace) removeIfEmpty() {
 	s := n.server
 	s.mu.Lock()
-	remove := n.removableLocked() && s.namespaces[n.name] == n
-	if remove {
-		delete(s.namespaces, n.name)
+	if !n.removableLocked() || s.namespaces[n.name] != n || time.Now().Before(n.until) {
+		s.mu.Unlock()
+		return
 	}
+	delete(s.namespaces, n.name)
+	left := n.leavingLocked()
 	s.mu.Unlock()
-	if node := n.cluster(); remove && node != nil {
-		node.Close()
+	left()
+}
+
+// leavingLocked notes that the namespace, which was removed, leaves the cluster.
+// The function that it returns does that.
+func (n *Namespace) leavingLocked() func() {
+	s := n.server
+	if n.node == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	s.leaving[n.name] = done
+	return func() {
+		if err := n.node.Close(); err != nil {
+			s.opts.Logger.Warn("socketio: leaving the cluster failed", "namespace", n.name, "error", err)
+		}
+		s.mu.Lock()
+		delete(s.leaving, n.name)
+		s.mu.Unlock()
+		close(done)
 	}
 }
 

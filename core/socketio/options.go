@@ -44,8 +44,15 @@ type Options struct {
 	// by default. It concerns the default parser only.
 	MaxAttachments int
 	// MaxInflight is how many events of a socket may wait for their handlers
-	// before the server stops reading from its connection; 1024 by default.
+	// before the server stops reading from its connection; 1024 by default. While a
+	// Call waits for an answer of the client, reading goes on, and a client of which
+	// 16 times as many events wait (and at least 4096) is disconnected.
 	MaxInflight int
+
+	// MaxNamespaces is how many namespaces a connection may be in at a time, those
+	// included whose handlers still run after it has left; 100 by default. Beyond,
+	// it gets connect_error.
+	MaxNamespaces int
 
 	// Transports are the transports that are offered, "polling" and "websocket";
 	// both by default.
@@ -127,7 +134,8 @@ type Recovery struct {
 	// RunMiddleware runs the connect middleware also for a client that is recovered.
 	RunMiddleware bool
 	// MaxEvents and MaxBytes bound the events kept for each namespace; 10,000 and
-	// 16 MiB by default. A client that missed more is not recovered.
+	// 16 MiB by default. A client that missed more, or more than MaxQueueMessages
+	// and MaxQueueBytes of Options let it be sent, is not recovered.
 	MaxEvents int
 	MaxBytes  int
 }
@@ -135,6 +143,9 @@ type Recovery struct {
 const (
 	defaultConnectTimeout   = 45 * time.Second
 	defaultMaxInflight      = 1024
+	defaultMaxNamespaces    = 100
+	defaultMaxQueueMessages = 10_000
+	defaultMaxQueueBytes    = 16 << 20
 	defaultMaxDisconnection = 2 * time.Minute
 )
 
@@ -146,6 +157,9 @@ func (o *Options) withDefaults() *Options {
 	}
 	setDefault(&c.ConnectTimeout, defaultConnectTimeout)
 	setDefault(&c.MaxInflight, defaultMaxInflight)
+	setDefault(&c.MaxNamespaces, defaultMaxNamespaces)
+	setDefault(&c.MaxQueueMessages, defaultMaxQueueMessages)
+	setDefault(&c.MaxQueueBytes, defaultMaxQueueBytes)
 	if c.Parser == nil {
 		c.Parser = &parser.JSON{MaxAttachments: c.MaxAttachments}
 	}
@@ -158,6 +172,8 @@ func (o *Options) withDefaults() *Options {
 	if c.Recovery != nil {
 		r := *c.Recovery
 		setDefault(&r.MaxDisconnection, defaultMaxDisconnection)
+		setDefault(&r.MaxEvents, defaultMaxQueueMessages)
+		setDefault(&r.MaxBytes, defaultMaxQueueBytes)
 		c.Recovery = &r
 	}
 	if c.ErrorHandler == nil {

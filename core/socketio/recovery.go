@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/gosocketio/sio/core/cluster"
 	"github.com/gosocketio/sio/core/engineio"
@@ -32,13 +33,47 @@ func (n *Namespace) recoverer() cluster.Recoverer {
 }
 
 // emitLogged sends an event that can be recovered: it gets an offset and is kept.
-// If to is not nil, it is the only receiver. The namespace's order is held until
-// the event is queued: a client that has seen an offset has seen all before it.
+// If to is not nil, it is the only receiver.
 func (n *Namespace) emitLogged(b Broadcaster, to *Socket, event string, args []any) error {
 	payload, err := encodePayload(event, args)
 	if err != nil {
 		return err
 	}
+	if to != nil {
+		if err = n.queueLogged(b, payload, func(out *engineio.Outgoing, offset string) error {
+			if to.state.Load() == activating && to.hold(out, offset) {
+				return nil
+			}
+			return to.send(out)
+		}); err == nil {
+			n.sent(event, to, 1)
+		}
+		to.sawOutgoing(event, args)
+		return err
+	}
+	buf := receivers.Get().(*[]*Socket)
+	list, queued := (*buf)[:0], 0
+	err = n.queueLogged(b, payload, func(out *engineio.Outgoing, offset string) error {
+		list = n.index.Select(list, b.rooms, b.except)
+		for _, s := range list {
+			if s.deliver(out, offset) {
+				queued++
+			}
+		}
+		return nil
+	})
+	for _, s := range list {
+		s.sawOutgoing(event, args)
+	}
+	n.sent(event, nil, queued)
+	free(buf, list)
+	return err
+}
+
+// queueLogged keeps an event and queues it. The namespace's order is held until
+// the event is queued: a client that has seen an offset has seen all before it. No
+// user code runs meanwhile.
+func (n *Namespace) queueLogged(b Broadcaster, payload cluster.Payload, queue func(*engineio.Outgoing, string) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
 	defer cancel()
 	n.order.Lock()
@@ -51,15 +86,7 @@ func (n *Namespace) emitLogged(b Broadcaster, to *Socket, event string, args []a
 	if err != nil {
 		return err
 	}
-	if to == nil {
-		n.fanOut(b.selector(), out, event, args, offset)
-		return published
-	}
-	to.sawOutgoing(event, args)
-	if to.state.Load() == activating && to.hold(out, offset) {
-		return published
-	}
-	return errors.Join(published, to.send(out))
+	return errors.Join(published, queue(out, offset))
 }
 
 // recoveryAuth is what a client that wants its state back adds to its auth.
@@ -86,16 +113,40 @@ func (s *Socket) restore() *restoredSession {
 	if len(s.auth) == 0 || json.Unmarshal(s.auth, &auth) != nil || auth.PID == "" || auth.Offset == "" {
 		return nil
 	}
+	s.ns.endLive(auth.PID)
 	session, err := r.Take(s.ctx, auth.PID)
 	if err != nil {
 		return nil
 	}
-	if _, err := r.Missed(s.ctx, session, auth.Offset); err != nil {
+	missed, err := r.Missed(s.ctx, session, auth.Offset)
+	if err != nil || !s.server.opts.fitsQueue(missed) {
 		return nil
 	}
 	s.id, s.pid, s.recovered = session.ID, session.PID, true
 	s.data = decodeData(session.Data)
 	return &restoredSession{session, auth.Offset}
+}
+
+var errCameBack = errors.New("the client came back on another connection")
+
+// endLive ends the connection of the socket with that private id. Only its client
+// knows the id: it has come back before we noticed that it was gone.
+func (n *Namespace) endLive(pid string) {
+	if old, ok := n.pids.Load(pid); ok {
+		old.(*Socket).conn.close(TransportClose, errCameBack)
+	}
+}
+
+// fitsQueue reports whether a client can be sent all that it missed.
+func (o *Options) fitsQueue(missed []*cluster.Message) bool {
+	bytes := 0
+	for _, m := range missed {
+		bytes += len(m.Payload.JSON)
+		for _, a := range m.Payload.Attachments {
+			bytes += len(a)
+		}
+	}
+	return (o.MaxQueueMessages < 0 || len(missed) < o.MaxQueueMessages) && (o.MaxQueueBytes < 0 || bytes < o.MaxQueueBytes)
 }
 
 // missedEvent is an event that a client gets late.
@@ -113,7 +164,8 @@ func (r *restoredSession) missed(s *Socket) []missedEvent {
 		return nil
 	}
 	var list []missedEvent
-	replayed := make(map[string]bool, len(messages))
+	replayed := make(map[string]bool, 1+len(messages))
+	replayed[r.offset] = true // it was kept, but may still be on its way to the sockets
 	for _, m := range messages {
 		replayed[m.Offset] = true
 		if out, err := s.ns.eventOut(m.Payload, m.Flags, m.Offset); err == nil {
@@ -123,11 +175,22 @@ func (r *restoredSession) missed(s *Socket) []missedEvent {
 	s.mu.Lock()
 	s.replayed = replayed
 	s.mu.Unlock()
+	time.AfterFunc(replayedTimeout, s.forgetReplayed)
 	return list
+}
+
+// replayedTimeout is how long an event may take from being kept to the sockets.
+const replayedTimeout = time.Minute
+
+func (s *Socket) forgetReplayed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.replayed = nil
 }
 
 // save keeps the state of a socket that has ended, if its client may come back.
 func (s *Socket) save(rooms []string) {
+	s.ns.pids.CompareAndDelete(s.pid, s)
 	r := s.ns.recoverer()
 	if r == nil || s.pid == "" || !s.reason.Reason.recoverable() {
 		return

@@ -103,14 +103,38 @@ func (t *table) wrapOne(h Handler) Handler {
 	return h
 }
 
+// mergedHandlers are the handlers of a table within the event middleware of two
+// tables around it. They are made once, and again after a registration.
+type mergedHandlers struct{ last atomic.Pointer[merged] }
+
+type merged struct {
+	outer, middle, inner *table
+	handlers             map[string]Handler
+}
+
+func (m *mergedHandlers) handlers(outer, middle, inner *table) map[string]Handler {
+	if len(outer.wrap) == 0 && len(middle.wrap) == 0 {
+		return inner.wrapped
+	}
+	if l := m.last.Load(); l != nil && l.outer == outer && l.middle == middle && l.inner == inner {
+		return l.handlers
+	}
+	l := &merged{outer, middle, inner, make(map[string]Handler, len(inner.wrapped))}
+	for name, h := range inner.wrapped {
+		l.handlers[name] = outer.wrapOne(middle.wrapOne(h))
+	}
+	m.last.Store(l)
+	return l.handlers
+}
+
 // OnAny registers a function that sees every incoming event before its handler
 // does, also those that have none.
 func (r *registry) OnAny(fn func(context.Context, *Event)) {
 	r.change(func(t *table) { t.any = add(t.any, fn) })
 }
 
-// OnAnyOutgoing registers a function that sees every event before it is sent,
-// once for each socket that gets it. It must not block nor change args.
+// OnAnyOutgoing registers a function that sees every event that is sent, once for
+// each socket that gets it. It must not block nor change args.
 func (r *registry) OnAnyOutgoing(fn func(s *Socket, event string, args []any)) {
 	r.change(func(t *table) { t.anyOutgoing = add(t.anyOutgoing, fn) })
 }

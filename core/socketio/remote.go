@@ -68,7 +68,9 @@ func (s *RemoteSocket) Disconnect(closeConn bool) error {
 }
 
 // Ask sends an event and waits for the acknowledgement, of which a socket of a
-// Node.js server passes on only the first value. See Socket.Ask.
+// Node.js server passes on only the first value. See Socket.Ask. Without a deadline
+// of ctx, it waits for a socket of another node for 5 s and returns a
+// [*MissingError] then.
 func (s *RemoteSocket) Ask(ctx context.Context, event string, args ...any) (parser.Args, error) {
 	if s.local != nil {
 		return s.local.Ask(ctx, event, args...)
@@ -91,6 +93,9 @@ func (s *RemoteSocket) Ask(ctx context.Context, event string, args ...any) (pars
 	}
 	if ctx.Err() != nil {
 		return parser.Args{}, ctx.Err()
+	}
+	if err := call.Err(); err != nil { // by default it waits for 5 s
+		return parser.Args{}, missing(err)
 	}
 	return parser.Args{}, ErrDisconnected
 }

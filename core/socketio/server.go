@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -23,10 +24,14 @@ type Server struct {
 	opts   *Options
 	engine *engineio.Server
 
-	// Lock order: mu, then the locks of rooms.Index. A socket's mu is taken before both.
+	single bool // no other node can be in its cluster
+
+	// Lock order: mu, then the locks of rooms.Index. A socket's mu is taken before
+	// both, and before those of its queue and of its conn's session.
 	mu         sync.RWMutex // guards what follows
 	namespaces map[string]*Namespace
-	dynamic    []*DynamicNamespace // in the order of registration
+	leaving    map[string]chan struct{} // namespaces that were removed and still leave the cluster
+	dynamic    []*DynamicNamespace      // in the order of registration
 	onNew      []func(*Namespace)
 	closing    bool
 
@@ -36,19 +41,20 @@ type Server struct {
 // NewServer returns a server; nil stands for the default options. It panics if
 // opts cannot be meant.
 func NewServer(opts *Options) *Server {
-	s := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace)}
+	s := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace), leaving: make(map[string]chan struct{})}
 	if s.opts.NodeID == "" {
 		s.opts.NodeID = newID()
 	}
 	if s.opts.Recovery != nil && s.opts.Cluster == nil {
 		s.opts.Cluster = s.opts.Recovery.memory()
+		s.single = true
 	}
 	engine := s.opts.engine()
 	engine.OnConnection = func(session *engineio.Session) engineio.Handler { return newConn(s, session) }
 	s.engine = engineio.NewServer(engine)
 	s.Namespace = newNamespace(s, "/", nil)
 	s.namespaces["/"] = s.Namespace
-	s.Namespace.cluster()
+	s.announce(s.Namespace)
 	return s
 }
 
@@ -97,7 +103,9 @@ func normalize(name string) string {
 // whose name matches re. Each is created when its first client connects, and
 // removed after the last has gone (see Options.KeepEmptyChildNamespaces).
 // Namespaces made by Of go first, then dynamic ones in the order in which they
-// were registered. Anchor the expression.
+// were registered. Anchor the expression. To keep a child for later use take it
+// from Of, which also keeps it from being removed: one that was removed reaches
+// nobody, even if another of its name was made since.
 func (s *Server) OfMatch(re *regexp.Regexp) *DynamicNamespace {
 	return s.addDynamic(&DynamicNamespace{
 		server: s,
@@ -137,7 +145,8 @@ func (s *Server) dynamicNamespaces() []*DynamicNamespace {
 }
 
 // OnNewNamespace registers a function that is called with each namespace that is
-// created from now on.
+// created from now on. Clients are connected to the namespace after it has
+// returned. If it panics, the namespace is not created.
 func (s *Server) OnNewNamespace(fn func(*Namespace)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,6 +184,13 @@ func (s *Server) create(name string, parent *DynamicNamespace, pinned bool) (n *
 
 // announce makes a new namespace part of the cluster and of the world.
 func (s *Server) announce(n *Namespace) {
+	n.broken = true
+	defer func() {
+		if n.broken { // a function panicked
+			s.forget(n)
+		}
+		close(n.ready)
+	}()
 	n.cluster()
 	s.mu.RLock()
 	fns := s.onNew
@@ -182,6 +198,16 @@ func (s *Server) announce(n *Namespace) {
 	for _, fn := range fns {
 		fn(n)
 	}
+	n.broken = false
+}
+
+// forget removes a namespace that could not be announced.
+func (s *Server) forget(n *Namespace) {
+	s.mu.Lock()
+	delete(s.namespaces, n.name)
+	left := n.leavingLocked()
+	s.mu.Unlock()
+	left()
 }
 
 // mayExist reports whether it is worth asking resolve.
@@ -192,27 +218,44 @@ func (s *Server) mayExist(name string) bool {
 }
 
 // resolve returns the namespace that a client asks for, and counts the client as
-// its user; nil if there is none.
-func (s *Server) resolve(ctx context.Context, name string, auth json.RawMessage) *Namespace {
+// its user. It waits until the namespace has been announced.
+func (s *Server) resolve(ctx context.Context, name string, auth json.RawMessage) (*Namespace, error) {
+	n, created := s.use(name), false
+	if n == nil {
+		for _, d := range s.dynamicNamespaces() {
+			if d.match(ctx, name, auth) {
+				n, created = s.create(name, d, false)
+				break
+			}
+		}
+	}
+	if n == nil {
+		return nil, errInvalidNamespace
+	}
+	if created {
+		s.announce(n)
+		return n, nil
+	}
+	select {
+	case <-n.ready:
+		if !n.broken {
+			return n, nil
+		}
+	case <-ctx.Done():
+	}
+	n.release()
+	return nil, errInternal
+}
+
+// use returns the namespace and counts a user; nil if it does not exist.
+func (s *Server) use(name string) *Namespace {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	n := s.namespaces[name]
 	if n != nil {
 		n.users++
 	}
-	s.mu.Unlock()
-	if n != nil {
-		return n
-	}
-	for _, d := range s.dynamicNamespaces() {
-		if d.match(ctx, name, auth) {
-			n, created := s.create(name, d, false)
-			if created {
-				s.announce(n)
-			}
-			return n
-		}
-	}
-	return nil
+	return n
 }
 
 // all returns the namespaces that exist now.
@@ -237,13 +280,35 @@ func (s *Server) hold() bool {
 	return true
 }
 
+func (s *Server) isClosing() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.closing
+}
+
+// safely runs a hook, whose panic is logged.
+func (s *Server) safely(hook func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.opts.Logger.Error("socketio: panic in a hook of Options.Trace", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	hook()
+}
+
+func (s *Server) refused(namespace string, err error) {
+	if t := s.opts.Trace; t.Refused != nil {
+		s.safely(func() { t.Refused(namespace, err) })
+	}
+}
+
 // Shutdown ends the server gracefully. New handshakes are refused with status
 // 503; all sockets are disconnected with reason ServerShuttingDown, after what
 // is queued for them was flushed (their clients see a closed transport and
 // reconnect, to whichever server answers by then); and it waits until their
 // handlers have returned. If ctx ends before that, connections are cut and the
 // error of ctx is returned; handlers may still run then, with contexts that are
-// cancelled.
+// cancelled at the latest 10 s after the disconnect.
 //
 // Do not call it from a handler. The http.Server that the server is mounted in
 // is left alone: shut it down afterwards, since it does not know of websockets.

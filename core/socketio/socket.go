@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type Socket struct {
 	handshake atomic.Pointer[Handshake]
 	state     atomic.Int32 // changes with mu held
 	recovered bool         // set before connected
+	merged    mergedHandlers
 
 	mu       sync.Mutex
 	acks     map[uint64]pendingAck
@@ -39,6 +41,8 @@ type Socket struct {
 	final    []string        // the rooms at the time of the disconnect
 	held     []heldEvent     // events that came between activation and the CONNECT packet
 	replayed map[string]bool // offsets that recovery sent, to skip if they come again
+	arriving bool            // the reader is about to queue an event
+	over     bool            // only the last entry of the queue is missing
 
 	reason *DisconnectError // set before ended
 	grace  *time.Timer      // cancels ctx; set before the last entry of the queue
@@ -93,7 +97,7 @@ func (s *Socket) Auth(v any) error {
 		return nil
 	}
 	if err := json.Unmarshal(s.auth, v); err != nil {
-		return errors.Join(errors.New("socketio: auth"), err)
+		return fmt.Errorf("socketio: auth: %w", err)
 	}
 	return nil
 }
@@ -134,14 +138,17 @@ func (s *Socket) emit(f flags, event string, args []any) error {
 	}
 	s.sawOutgoing(event, args)
 	err = s.send(f.outgoing(enc))
-	if t := s.server.opts.Trace; t.EventSent != nil && err == nil {
-		t.EventSent(s.ns.name, event, s, 1)
+	if err == nil {
+		s.ns.sent(event, s, 1)
 	}
 	return err
 }
 
 // send queues a packet. That a volatile one is dropped is no error.
 func (s *Socket) send(out *engineio.Outgoing) error {
+	if s.state.Load() == activating && s.hold(out, "") {
+		return nil
+	}
 	err := s.conn.session.Send(out)
 	switch {
 	case err == nil || errors.Is(err, engineio.ErrDropped):
@@ -157,7 +164,7 @@ func (s *Socket) deliver(out *engineio.Outgoing, offset string) bool {
 	if s.state.Load() == activating && s.hold(out, offset) {
 		return true
 	}
-	if offset != "" && s.skips(offset) {
+	if s.state.Load() == ended || offset != "" && s.skips(offset) {
 		return false
 	}
 	return s.conn.session.Send(out) == nil
@@ -189,10 +196,19 @@ func (s *Socket) skips(offset string) bool {
 // Join puts the socket into rooms. It has no effect once the socket is
 // disconnected. In a connect middleware the rooms are only noted, and count when
 // the socket is connected.
-func (s *Socket) Join(rooms ...string) { s.ns.index.Join(s.id, rooms...) }
+func (s *Socket) Join(rooms ...string) {
+	if s.state.Load() != ended { // its id may be that of a recovered socket by now
+		s.ns.index.Join(s.id, rooms...)
+	}
+}
 
-// Leave takes the socket out of rooms; those that it is not in are ignored.
-func (s *Socket) Leave(rooms ...string) { s.ns.index.Leave(s.id, rooms...) }
+// Leave takes the socket out of rooms; those that it is not in are ignored. It has
+// no effect once the socket is disconnected: it has left all rooms then.
+func (s *Socket) Leave(rooms ...string) {
+	if s.state.Load() != ended {
+		s.ns.index.Leave(s.id, rooms...)
+	}
+}
 
 // Rooms returns the rooms of the socket, its own id included. In an
 // OnDisconnecting function it returns those that the socket was in; after that,
@@ -247,11 +263,10 @@ func (s *Socket) Disconnect(closeConn bool) {
 }
 
 func (s *Socket) disconnect() {
-	if s.state.Load() == ended {
-		return
+	// The packet comes last: when the client has it, it may come back at once.
+	if s.end(ServerNamespaceDisconnect, nil) {
+		s.conn.sendPacket(parser.Header{Type: parser.Disconnect, Namespace: s.name})
 	}
-	s.conn.sendPacket(parser.Header{Type: parser.Disconnect, Namespace: s.name})
-	s.end(ServerNamespaceDisconnect, nil)
 }
 
 // Handle registers a handler for an event of this socket alone. It goes before

@@ -26,7 +26,7 @@ func On[T any](r Registrar, event string, fn func(context.Context, *Socket, T) e
 		if err := fn(ctx, e.socket, v); err != nil || !e.packet.HasID {
 			return err
 		}
-		return e.Reply()
+		return e.answer()
 	}))
 }
 
@@ -43,9 +43,9 @@ func OnCall[T, R any](r Registrar, event string, fn func(context.Context, *Socke
 			return err
 		}
 		if _, none := any(result).(None); none {
-			return e.Reply()
+			return e.answer()
 		}
-		return e.Reply(result)
+		return e.answer(result)
 	}))
 }
 

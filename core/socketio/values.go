@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"runtime/debug"
 )
 
 // Key is a key for a value that is attached to sockets. Declare one as a package
@@ -28,18 +30,31 @@ func (k Key[T]) Set(s *Socket, v T) {
 // be decoded into T.
 func (k Key[T]) Get(s *Socket) (v T, ok bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch value := s.data[k.name].(type) {
+	value := s.data[k.name]
+	s.mu.Unlock()
+	switch value := value.(type) {
 	case T:
 		return value, true
 	case json.RawMessage: // recovered
 		if json.Unmarshal(value, &v) != nil {
 			return v, false
 		}
-		s.data[k.name] = v
-		return v, true
+		return k.decoded(s, v), true
 	}
 	return v, false
+}
+
+// decoded keeps a value in place of its JSON, unless there is another by now.
+func (k Key[T]) decoded(s *Socket, v T) T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch value := s.data[k.name].(type) {
+	case T:
+		return value
+	case json.RawMessage:
+		s.data[k.name] = v
+	}
+	return v
 }
 
 // Delete takes the value away.
@@ -69,11 +84,12 @@ func (k Key[T]) From(s *RemoteSocket) (v T, ok bool, err error) {
 // encodeData encodes the values of the socket, as far as that is possible.
 func (s *Socket) encodeData() (json.RawMessage, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	encoded := make(map[string]json.RawMessage, len(s.data))
+	values := maps.Clone(s.data)
+	s.mu.Unlock()
+	encoded := make(map[string]json.RawMessage, len(values))
 	var errs []error
-	for name, v := range s.data {
-		value, err := json.Marshal(v)
+	for name, v := range values {
+		value, err := encodeValue(v)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%q: %w", name, err))
 			continue
@@ -82,6 +98,16 @@ func (s *Socket) encodeData() (json.RawMessage, error) {
 	}
 	data, err := json.Marshal(encoded)
 	return data, errors.Join(append(errs, err)...)
+}
+
+// encodeValue encodes a value, whose methods are user code.
+func encodeValue(v any) (data []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{Value: p, Stack: debug.Stack()}
+		}
+	}()
+	return json.Marshal(v)
 }
 
 // decodeData takes values apart, which are decoded when they are asked for.

@@ -47,7 +47,7 @@ func nodeCommand(t *testing.T, args ...string) *exec.Cmd {
 
 func pythonClient(kind string) func(t *testing.T) *exec.Cmd {
 	return func(t *testing.T) *exec.Cmd {
-		return exec.Command(python(t), "testdata/python/client.py", "--client", kind)
+		return exec.Command(python(t), "-B", "testdata/python/client.py", "--client", kind) // -B: leave no caches behind
 	}
 }
 

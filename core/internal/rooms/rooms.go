@@ -31,6 +31,7 @@ type shard[M Member] struct {
 	members map[string]*entry[M]
 	active  set[M]
 	rooms   map[string]*set[M]
+	watch   *watch   // nil unless Watch was called
 	_       [16]byte // keeps neighbours' locks on other cache lines
 }
 
@@ -94,6 +95,9 @@ func (x *Index[M]) Activate(id string) bool {
 		for _, room := range e.rooms.list {
 			sh.enter(room, e.member)
 		}
+		if !e.leftOwn {
+			sh.watch.open(id, true)
+		}
 	}
 	return true
 }
@@ -114,6 +118,9 @@ func (x *Index[M]) Delete(id string) []string {
 		for _, room := range e.rooms.list {
 			sh.exit(room, e.member)
 		}
+		if !e.leftOwn {
+			sh.watch.close(id, true)
+		}
 	}
 	return e.list(id)
 }
@@ -129,7 +136,7 @@ func (x *Index[M]) Join(id string, rooms ...string) bool {
 	}
 	for _, room := range rooms {
 		if room == id {
-			e.leftOwn = false
+			sh.own(e, id, false)
 		} else if e.rooms.add(room) && e.active {
 			sh.enter(room, e.member)
 		}
@@ -148,7 +155,7 @@ func (x *Index[M]) Leave(id string, rooms ...string) {
 	}
 	for _, room := range rooms {
 		if room == id {
-			e.leftOwn = true
+			sh.own(e, id, true)
 		} else if e.rooms.remove(room) && e.active {
 			sh.exit(room, e.member)
 		}
@@ -287,6 +294,7 @@ func (sh *shard[M]) enter(room string, m M) {
 	if s == nil {
 		s = new(set[M])
 		sh.rooms[room] = s
+		sh.watch.open(room, false)
 	}
 	s.add(m)
 }
@@ -294,6 +302,22 @@ func (sh *shard[M]) enter(room string, m M) {
 func (sh *shard[M]) exit(room string, m M) {
 	if s := sh.rooms[room]; s != nil && s.remove(m) && len(s.list) == 0 {
 		delete(sh.rooms, room)
+		sh.watch.close(room, false)
+	}
+}
+
+// own lets the member leave the room of its own id, or come back.
+func (sh *shard[M]) own(e *entry[M], id string, left bool) {
+	if e.leftOwn == left {
+		return
+	}
+	e.leftOwn = left
+	switch {
+	case !e.active:
+	case left:
+		sh.watch.close(id, true)
+	default:
+		sh.watch.open(id, true)
 	}
 }
 

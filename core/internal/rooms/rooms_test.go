@@ -142,6 +142,46 @@ func TestAgainstModel(t *testing.T) {
 	}
 }
 
+// AD4: a room opens with its first member and closes with its last.
+func TestWatch(t *testing.T) {
+	x := rooms.New[*member]()
+	var log []string
+	x.Watch(
+		func(room string, own bool) { log = append(log, fmt.Sprint("+", room, own)) },
+		func(room string, own bool) { log = append(log, fmt.Sprint("-", room, own)) })
+	want := func(events ...string) {
+		t.Helper()
+		if !slices.Equal(log, events) {
+			t.Errorf("log %q, want %q", log, events)
+		}
+		log = nil
+	}
+	for _, id := range []string{"a", "b", "c", "d"} { // enough for more than one shard
+		x.Insert(&member{id})
+		x.Join(id, "r")
+	}
+	want() // they are hidden
+	x.Activate("a")
+	want("+rfalse", "+atrue")
+	x.Activate("b")
+	x.Activate("c")
+	x.Activate("d")
+	want("+btrue", "+ctrue", "+dtrue")
+	x.Join("a", "r", "b")
+	x.Leave("a", "a", "a")
+	want("-atrue")
+	x.Delete("b")
+	x.Leave("a", "b")
+	want("-bfalse") // the name was used by its owner and by another
+	x.Join("a", "a")
+	x.Delete("a")
+	x.Delete("a")
+	want("+atrue", "-atrue")
+	x.Leave("c", "r")
+	x.Delete("d")
+	want("-rfalse", "-dtrue")
+}
+
 func TestConcurrent(t *testing.T) {
 	x, ms := fill(t, 64)
 	var wg sync.WaitGroup

@@ -17,6 +17,7 @@ type Queue[T any] struct {
 	running bool
 	room    chan struct{} // non-nil while somebody waits in PushWait; closed when there is room
 	limit   int           // of the one who waits
+	lifted  bool          // PushWait does not wait
 }
 
 // Push appends a task. It never blocks.
@@ -26,15 +27,27 @@ func (q *Queue[T]) Push(t T) {
 	q.mu.Unlock()
 }
 
+// While PushWait must not wait, it accepts this many times its limit, and at least
+// liftedLimit.
+const (
+	liftedFactor = 16
+	liftedLimit  = 4096
+)
+
 // PushWait appends a task as soon as fewer than limit wait, and reports whether
-// it did: it gives up when done is closed.
+// it did: it gives up when done is closed. While the limit is lifted (see Lift) it
+// never waits, and gives up if 16 times as many wait, and at least 4096.
 func (q *Queue[T]) PushWait(t T, limit int, done <-chan struct{}) bool {
 	for {
 		q.mu.Lock()
-		if q.pending < limit {
+		if q.pending < limit || q.lifted && q.pending < max(liftedFactor*limit, liftedLimit) {
 			q.pushLocked(t)
 			q.mu.Unlock()
 			return true
+		}
+		if q.lifted {
+			q.mu.Unlock()
+			return false
 		}
 		if q.room == nil {
 			q.room, q.limit = make(chan struct{}), limit
@@ -46,6 +59,18 @@ func (q *Queue[T]) PushWait(t T, limit int, done <-chan struct{}) bool {
 		case <-done:
 			return false
 		}
+	}
+}
+
+// Lift says whether the limits of PushWait are lifted, because the running task
+// depends on what the pusher does next. It wakes one that waits.
+func (q *Queue[T]) Lift(on bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lifted = on
+	if on && q.room != nil {
+		close(q.room)
+		q.room = nil
 	}
 }
 
@@ -65,13 +90,24 @@ func (q *Queue[T]) pushLocked(t T) {
 	}
 }
 
-// drain runs tasks until there are none.
+// drain runs tasks until there are none. A task may end its goroutine, as the
+// Fatal of package testing does: another one takes over then.
 func (q *Queue[T]) drain() {
 	var batch []T
+	next, done := 0, false // next is in batch
+	defer func() {
+		if done {
+			return
+		}
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.tasks = append(batch[next:], q.tasks...)
+		go q.drain()
+	}()
 	for {
 		q.mu.Lock()
 		if len(q.tasks) == 0 {
-			q.running = false
+			q.running, done = false, true
 			q.tasks = nil
 			q.mu.Unlock()
 			return
@@ -82,6 +118,7 @@ func (q *Queue[T]) drain() {
 			t := batch[i]
 			var zero T
 			batch[i] = zero // what is done need not wait for the rest to be freed
+			next = i + 1
 			q.start()
 			q.Run(t)
 		}

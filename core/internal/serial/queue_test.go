@@ -1,6 +1,7 @@
 package serial_test
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -98,6 +99,65 @@ func TestTaskMayPush(t *testing.T) {
 	}
 	q.Push(100)
 	<-done
+}
+
+// The limit is lifted for who waits already and for who comes, up to a point.
+func TestLift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		q := serial.Queue[int]{Run: func(int) { <-gate }}
+		q.Push(0)
+		q.Push(1)
+		synctest.Wait()
+		pushed := make(chan bool, 1)
+		go func() { pushed <- q.PushWait(2, 1, nil) }()
+		synctest.Wait()
+		q.Lift(true)
+		if !<-pushed {
+			t.Error("who waited was not let in")
+		}
+		n := q.Len()
+		for q.PushWait(n, 1, nil) {
+			n++
+		}
+		if n != 4096 {
+			t.Errorf("%d tasks wait", n)
+		}
+		q.Lift(false)
+		close(gate)
+		if !q.PushWait(n, 1, nil) {
+			t.Error("not pushed")
+		}
+		synctest.Wait()
+	})
+}
+
+// A task that ends its goroutine ends neither the queue nor the order.
+func TestTaskMayExit(t *testing.T) {
+	for range 100 {
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		next := 0
+		q := serial.Queue[int]{Run: func(n int) {
+			defer wg.Done()
+			if !mu.TryLock() {
+				t.Error("two tasks at once")
+				return
+			}
+			defer mu.Unlock()
+			if n != next {
+				t.Errorf("task %d came in place of %d", n, next)
+			}
+			if next++; n%3 == 0 {
+				runtime.Goexit()
+			}
+		}}
+		wg.Add(50)
+		for n := range 50 {
+			q.Push(n)
+		}
+		wg.Wait()
+	}
 }
 
 func BenchmarkPush(b *testing.B) {
