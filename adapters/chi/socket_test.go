@@ -2,9 +2,7 @@ package siochi_test
 
 import (
 	"context"
-	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
@@ -21,25 +19,7 @@ func TestUpgradeIsLogged(t *testing.T) {
 	r.Use(accessLog(access), middleware.Recoverer, middleware.Compress(5))
 	sio := socketio.NewServer(nil)
 	siochi.Attach(r, sio)
-	checkUpgradeLogged(t, r, func() { sio.Close() }, access)
-	access.Check(t)
-}
-
-// checkUpgradeLogged connects by a websocket to the server that router is, and
-// wants its access log to say 101.
-func checkUpgradeLogged(t *testing.T, router http.Handler, stop func(), access *siotest.Log) {
-	t.Helper()
-	server := httptest.NewServer(router)
-	defer server.Close()
-	defer stop()
-	peer := siotest.WebSocket(t, server.URL+"/socket.io/", nil)
-	peer.Connect("/", "")
-	peer.Close()
-	stop()
-	server.Close() // waits for the handlers, and so for the log
-	if !strings.Contains(access.String(), "101") {
-		t.Errorf("access log does not say 101:\n%s", access)
-	}
+	access.CheckUpgrade(t, r, sio)
 }
 
 func TestValuesReachSocket(t *testing.T) {

@@ -2,9 +2,7 @@ package sioecho_test
 
 import (
 	"context"
-	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
@@ -29,26 +27,8 @@ func TestUpgradeIsLogged(t *testing.T) {
 			e.Use(logger(access), middleware.Recover(), middleware.Gzip())
 			sio := socketio.NewServer(nil)
 			sioecho.Attach(e, sio)
-			checkUpgradeLogged(t, e, func() { sio.Close() }, access)
-			access.Check(t)
+			access.CheckUpgrade(t, e, sio)
 		})
-	}
-}
-
-// checkUpgradeLogged connects by a websocket to the server that router is, and
-// wants its access log to say 101.
-func checkUpgradeLogged(t *testing.T, router http.Handler, stop func(), access *siotest.Log) {
-	t.Helper()
-	server := httptest.NewServer(router)
-	defer server.Close()
-	defer stop()
-	peer := siotest.WebSocket(t, server.URL+"/socket.io/", nil)
-	peer.Connect("/", "")
-	peer.Close()
-	stop()
-	server.Close() // waits for the handlers, and so for the log
-	if !strings.Contains(access.String(), "101") {
-		t.Errorf("access log does not say 101:\n%s", access)
 	}
 }
 

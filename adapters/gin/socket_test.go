@@ -2,9 +2,7 @@ package siogin_test
 
 import (
 	"context"
-	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/gin-contrib/gzip"
@@ -26,26 +24,8 @@ func TestUpgradeIsLogged(t *testing.T) {
 			r.Use(use...)
 			sio := socketio.NewServer(nil)
 			siogin.Attach(r, sio)
-			checkUpgradeLogged(t, r, func() { sio.Close() }, access)
-			access.Check(t)
+			access.CheckUpgrade(t, r, sio)
 		})
-	}
-}
-
-// checkUpgradeLogged connects by a websocket to the server that router is, and
-// wants its access log to say 101.
-func checkUpgradeLogged(t *testing.T, router http.Handler, stop func(), access *siotest.Log) {
-	t.Helper()
-	server := httptest.NewServer(router)
-	defer server.Close()
-	defer stop()
-	peer := siotest.WebSocket(t, server.URL+"/socket.io/", nil)
-	peer.Connect("/", "")
-	peer.Close()
-	stop()
-	server.Close() // waits for the handlers, and so for the log
-	if !strings.Contains(access.String(), "101") {
-		t.Errorf("access log does not say 101:\n%s", access)
 	}
 }
 

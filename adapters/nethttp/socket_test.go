@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	siohttp "github.com/gosocketio/sio/adapters/nethttp"
@@ -44,25 +43,7 @@ func TestUpgradeIsLogged(t *testing.T) {
 		mux.ServeHTTP(rec, r)
 		fmt.Fprintln(access, r.URL.Path, rec.status)
 	})
-	checkUpgradeLogged(t, logged, func() { sio.Close() }, access)
-	access.Check(t)
-}
-
-// checkUpgradeLogged connects by a websocket to the server that router is, and
-// wants its access log to say 101.
-func checkUpgradeLogged(t *testing.T, router http.Handler, stop func(), access *siotest.Log) {
-	t.Helper()
-	server := httptest.NewServer(router)
-	defer server.Close()
-	defer stop()
-	peer := siotest.WebSocket(t, server.URL+"/socket.io/", nil)
-	peer.Connect("/", "")
-	peer.Close()
-	stop()
-	server.Close() // waits for the handlers, and so for the log
-	if !strings.Contains(access.String(), "101") {
-		t.Errorf("access log does not say 101:\n%s", access)
-	}
+	access.CheckUpgrade(t, logged, sio)
 }
 
 type userKey struct{}

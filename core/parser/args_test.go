@@ -237,7 +237,7 @@ func TestArgsConcurrently(t *testing.T) {
 				if err := args.Scan(&v); err != nil {
 					t.Error(err)
 				}
-				if _, err := new(parser.JSON).Encode(event, "ev", v); err != nil {
+				if _, err := encodeBy(new(parser.JSON), event, "ev", v); err != nil {
 					t.Error(err)
 				}
 			}

@@ -40,7 +40,7 @@ func BenchmarkEncode(b *testing.B) {
 			var p parser.Parser = new(parser.JSON)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := p.Encode(event, "message", c.arg); err != nil {
+				if _, err := encodeBy(p, event, "message", c.arg); err != nil {
 					b.Fatal(err)
 				}
 			}

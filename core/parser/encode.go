@@ -56,13 +56,16 @@ func (e *encoder) Write(p []byte) (int, error) {
 }
 
 // payload encodes the values of a packet.
-func (e *encoder) payload(t Type, values []any) error {
-	if t != Event && t != Ack {
-		return e.single(t, values)
+func (e *encoder) payload(h Header, values []any) error {
+	if h.Type != Event && h.Type != Ack {
+		return e.single(h.Type, values)
 	}
 	e.buf = append(e.buf, '[')
+	if h.Type == Event {
+		e.buf = appendString(e.buf, h.Event)
+	}
 	for i, v := range values {
-		if i > 0 {
+		if i > 0 || h.Type == Event {
 			e.buf = append(e.buf, ',')
 		}
 		if err := e.value(v); err != nil {

@@ -34,7 +34,7 @@ var ErrMissing = errors.New("argument missing")
 // The ways to call Encode wrongly.
 var (
 	errType      = errors.New("no such packet type")
-	errEventName = errors.New("an event needs a name, which is a string")
+	errEventName = errors.New("an event needs a name")
 	errReserved  = errors.New("the event name is reserved")
 	errSingle    = errors.New("the payload of the packet type has to be an object")
 	errValues    = errors.New("too many values for the packet type")

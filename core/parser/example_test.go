@@ -13,7 +13,7 @@ func ExampleJSON() {
 	}
 	p := new(parser.JSON)
 
-	e, err := p.Encode(parser.Header{Type: parser.Event, Namespace: "/album"}, "picture", Picture{"cat", []byte("meow")})
+	e, err := p.Encode(parser.Header{Type: parser.Event, Namespace: "/album", Event: "picture"}, Picture{"cat", []byte("meow")})
 	if err != nil {
 		fmt.Println(err)
 		return

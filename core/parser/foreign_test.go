@@ -15,15 +15,11 @@ type oneMessage struct{}
 
 type gobPacket struct {
 	Header parser.Header
-	Event  string
 	Values [][]byte
 }
 
 func (oneMessage) Encode(h parser.Header, values ...any) (parser.Encoded, error) {
 	p := gobPacket{Header: h}
-	if h.Type == parser.Event {
-		p.Event, values = values[0].(string), values[1:]
-	}
 	for _, v := range values {
 		var b bytes.Buffer
 		if err := gob.NewEncoder(&b).Encode(v); err != nil {
@@ -48,7 +44,7 @@ func (oneMessage) Decode(data []byte, binary bool) (*parser.Packet, error) {
 	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&p); err != nil {
 		return nil, err
 	}
-	return &parser.Packet{Header: p.Header, Event: p.Event, Args: parser.Args{
+	return &parser.Packet{Header: p.Header, Args: parser.Args{
 		Values: p.Values,
 		Unmarshal: func(value []byte, _ [][]byte, v any) error {
 			return gob.NewDecoder(bytes.NewReader(value)).Decode(v)
@@ -58,7 +54,7 @@ func (oneMessage) Decode(data []byte, binary bool) (*parser.Packet, error) {
 
 func TestForeignParser(t *testing.T) {
 	var p parser.Parser = oneMessage{}
-	e, err := p.Encode(parser.Header{Type: parser.Event, Namespace: "/n"}, "ev", upload{"name", []byte("bytes")}, 5)
+	e, err := p.Encode(parser.Header{Type: parser.Event, Namespace: "/n", Event: "ev"}, upload{"name", []byte("bytes")}, 5)
 	if err != nil || !e.Binary || e.Attachments != nil {
 		t.Fatalf("got %+v, %v", e, err)
 	}

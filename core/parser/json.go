@@ -81,7 +81,7 @@ func (p *JSON) Encode(h Header, values ...any) (Encoded, error) {
 	}
 	e := newEncoder(p.Marshal)
 	defer e.release()
-	if err := e.payload(h.Type, values); err != nil {
+	if err := e.payload(h, values); err != nil {
 		return Encoded{}, fmt.Errorf("parser: encode: %w", err)
 	}
 	return Encoded{
@@ -108,7 +108,7 @@ func check(h Header, values []any) error {
 	}
 	switch h.Type {
 	case Event:
-		return checkName(values)
+		return checkName(h.Event)
 	case Ack:
 		return nil
 	case Connect, ConnectError:
@@ -125,12 +125,8 @@ func check(h Header, values []any) error {
 	return errType
 }
 
-func checkName(values []any) error {
-	if len(values) == 0 {
-		return errEventName
-	}
-	name, ok := values[0].(string)
-	if !ok {
+func checkName(name string) error {
+	if name == "" {
 		return errEventName
 	}
 	if ReservedEvent(name) {

@@ -12,11 +12,21 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 // encode encodes an event on the main namespace.
 func encode(t testing.TB, values ...any) parser.Encoded {
 	t.Helper()
-	e, err := new(parser.JSON).Encode(parser.Header{Type: parser.Event}, values...)
+	e, err := encodeBy(new(parser.JSON), parser.Header{Type: parser.Event}, values...)
 	if err != nil {
 		t.Fatalf("Encode(%v): %v", values, err)
 	}
 	return e
+}
+
+// encodeBy encodes a packet by p. The name of an event is the first of values.
+func encodeBy(p parser.Parser, h parser.Header, values ...any) (parser.Encoded, error) {
+	if h.Type == parser.Event || h.Type == parser.BinaryEvent {
+		if len(values) > 0 {
+			h.Event, values = values[0].(string), values[1:]
+		}
+	}
+	return p.Encode(h, values...)
 }
 
 // decode decodes a packet with its attachments by a decoder of p.

@@ -35,6 +35,7 @@ func (t Type) String() string {
 type Header struct {
 	Type      Type
 	Namespace string // begins with "/"; "/" is the main namespace
+	Event     string // the name of the event; for Event only. Of a numeric name, its digits
 	ID        uint64 // acknowledgement id, valid if HasID
 	HasID     bool
 }
@@ -51,15 +52,13 @@ type Encoded struct {
 // Packet is a decoded packet. It owns its memory.
 type Packet struct {
 	Header
-	Event string // the name of the event; for Event only. A numeric name is kept as its digits
-	Args  Args   // Event: what follows the name. Ack: everything. Connect, ConnectError: nothing or one value
+	Args Args // Event, Ack: the arguments. Connect, ConnectError: nothing or one value
 }
 
 // Parser is a Socket.IO packet format. Its methods may be called concurrently.
 type Parser interface {
-	// Encode encodes a packet. For Event, values are the name (a string) and the
-	// arguments; for Ack, the arguments; for Connect and ConnectError, at most one
-	// value; for Disconnect, none. Values are not modified and not kept, but for
+	// Encode encodes a packet. For Event and Ack, values are the arguments; for
+	// Connect and ConnectError, at most one value; for Disconnect, none. Values are not modified and not kept, but for
 	// byte slices, which become attachments and must not be changed afterwards.
 	// A value of Connect or ConnectError that is nil is as good as none.
 	Encode(h Header, values ...any) (Encoded, error)

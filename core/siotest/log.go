@@ -2,7 +2,10 @@ package siotest
 
 import (
 	"bytes"
+	"io"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -61,4 +64,24 @@ func (l *Log) Check(t testing.TB) {
 	for _, line := range l.Complaints() {
 		t.Errorf("logged: %s", line)
 	}
+}
+
+// CheckUpgrade connects by a websocket to the Socket.IO server that router has at
+// /socket.io/, closes server, and fails the test unless l, which is the router's
+// access log, says 101 by then and has no complaints. It blocks until all that is
+// done.
+func (l *Log) CheckUpgrade(t testing.TB, router http.Handler, server io.Closer) {
+	t.Helper()
+	ts := httptest.NewServer(router)
+	defer ts.Close()
+	defer server.Close()
+	peer := WebSocket(t, ts.URL+"/socket.io/", nil)
+	peer.Connect("/", "")
+	peer.Close()
+	server.Close()
+	ts.Close() // waits for the handlers, and so for the log
+	if !strings.Contains(l.String(), "101") {
+		t.Errorf("the access log does not say 101:\n%s", l)
+	}
+	l.Check(t)
 }

@@ -90,7 +90,7 @@ func (s *Socket) ask(ctx context.Context, event string, args []any) (parser.Args
 		return parser.Args{}, err
 	}
 	id := s.ns.ackID.Add(1)
-	enc, err := s.ns.encodeEvent(parser.Header{Type: parser.Event, Namespace: s.ns.name, ID: id, HasID: true}, event, args)
+	enc, err := s.ns.encodeQuestion(id, event, args)
 	if err != nil {
 		return parser.Args{}, err
 	}
@@ -160,7 +160,7 @@ func (b Broadcaster) askable(event string) error {
 
 func (b Broadcaster) askLocal(ctx context.Context, event string, args []any, yield func(Answer, error) bool) {
 	q := &question{ns: b.ns, id: b.ns.ackID.Add(1), wake: make(chan struct{}, 1)}
-	enc, err := b.ns.encodeEvent(q.header(), event, args)
+	enc, err := b.ns.encodeQuestion(q.id, event, args)
 	if err != nil {
 		yield(Answer{}, err)
 		return
@@ -201,10 +201,6 @@ type question struct {
 	open    int // answers to come
 	gone    int // sockets that ended without an answer
 	answers []Answer
-}
-
-func (q *question) header() parser.Header {
-	return parser.Header{Type: parser.Event, Namespace: q.ns.name, ID: q.id, HasID: true}
 }
 
 // ask sends the event to the selected sockets of this node.

@@ -223,14 +223,13 @@ func (s *Socket) sawOutgoing(event string, args []any) {
 
 // encode encodes an event of the namespace.
 func (n *Namespace) encode(event string, args []any) (parser.Encoded, error) {
-	return n.encodeEvent(parser.Header{Type: parser.Event, Namespace: n.name}, event, args)
+	return n.server.opts.Parser.Encode(parser.Header{Type: parser.Event, Namespace: n.name, Event: event}, args...)
 }
 
-func (n *Namespace) encodeEvent(h parser.Header, event string, args []any) (parser.Encoded, error) {
-	values := make([]any, 1+len(args))
-	values[0] = event
-	copy(values[1:], args)
-	return n.server.opts.Parser.Encode(h, values...)
+// encodeQuestion encodes an event that asks for an acknowledgement.
+func (n *Namespace) encodeQuestion(id uint64, event string, args []any) (parser.Encoded, error) {
+	h := parser.Header{Type: parser.Event, Namespace: n.name, Event: event, ID: id, HasID: true}
+	return n.server.opts.Parser.Encode(h, args...)
 }
 
 // clusterTimeout bounds what is sent to other nodes by methods without a context.

@@ -37,7 +37,8 @@ func payloadOf(args parser.Args) (cluster.Payload, error) {
 	return encodeValues(values...)
 }
 
-// frame makes a packet for clients of an event in canonical form.
+// frame makes a packet for clients of an event in canonical form. The header need
+// not have its name.
 func (n *Namespace) frame(h parser.Header, p cluster.Payload) (parser.Encoded, error) {
 	if json, ok := n.server.opts.Parser.(*parser.JSON); ok {
 		return json.EncodeRaw(h, p.JSON, p.Attachments), nil
@@ -46,9 +47,12 @@ func (n *Namespace) frame(h parser.Header, p cluster.Payload) (parser.Encoded, e
 	if err != nil {
 		return parser.Encoded{}, err
 	}
-	values := make([]any, args.Len())
+	if err := args.Decode(0, &h.Event); err != nil {
+		return parser.Encoded{}, err
+	}
+	values := make([]any, args.Len()-1)
 	for i := range values {
-		if err := args.Decode(i, &values[i]); err != nil {
+		if err := args.Decode(i+1, &values[i]); err != nil {
 			return parser.Encoded{}, err
 		}
 	}
