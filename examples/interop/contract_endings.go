@@ -30,6 +30,10 @@ func newEnds() *ends { return &ends{byID: map[string]*endEntry{}} }
 func (e *ends) entry(id string) *endEntry {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.entryLocked(id)
+}
+
+func (e *ends) entryLocked(id string) *endEntry {
 	entry, ok := e.byID[id]
 	if !ok {
 		entry = &endEntry{known: make(chan struct{})}
@@ -38,9 +42,18 @@ func (e *ends) entry(id string) *endEntry {
 	return entry
 }
 
-// note tells how a socket ended.
+// note tells how a socket ended. It may be the second of its id: clients of version
+// 2 have the same whenever they come to a namespace.
 func (e *ends) note(id string, how end) {
-	entry := e.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	entry := e.entryLocked(id)
+	select {
+	case <-entry.known:
+		delete(e.byID, id)
+		entry = e.entryLocked(id)
+	default:
+	}
 	entry.end = how
 	close(entry.known)
 }

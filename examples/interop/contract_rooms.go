@@ -20,11 +20,13 @@ type selection struct {
 }
 
 func (sel selection) of(s *socketio.Socket) socketio.Broadcaster {
-	b := s.Namespace().To(sel.To...)
+	b := s.Namespace().Except(sel.Except...)
 	if sel.Via == "socket" {
-		b = s.Broadcast().To(sel.To...)
+		b = s.Broadcast().Except(sel.Except...)
 	}
-	b = b.Except(sel.Except...)
+	if len(sel.To) > 0 { // for a Node server, none are all
+		b = b.To(sel.To...)
+	}
 	if sel.Volatile {
 		b = b.Volatile()
 	}
