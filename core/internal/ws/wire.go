@@ -17,9 +17,9 @@ type wire struct {
 	guard       guard
 	broken      error // the guard's verdict; sticky
 	established bool
-	verdict     *CloseError          // gorilla's close frame, or nil
-	linger      func() time.Duration // how long to read on behind a close frame
-	held        *heldClose           // a close frame that gorilla does not know of yet
+	verdict     *CloseError // gorilla's close frame, or nil
+	conn        *Conn       // nil before the handshake is done
+	held        *heldClose  // a close frame that gorilla does not know of yet
 }
 
 // newWire takes over conn and what r has read from it beyond the request.

@@ -114,7 +114,7 @@ func newConn(w *wire, g *websocket.Conn, o *Options) *Conn {
 		writing:      make(chan struct{}, 1),
 	}
 	c.linger.Store(int64(o.Linger))
-	w.linger = c.lingerTime
+	w.conn = c
 	w.guard.hold = o.Linger > 0
 	g.SetPingHandler(c.answerPing)
 	// Read answers close frames, once it has let go of gorilla.
