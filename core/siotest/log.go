@@ -72,14 +72,19 @@ func (l *Log) Check(t testing.TB) {
 // done.
 func (l *Log) CheckUpgrade(t testing.TB, router http.Handler, server io.Closer) {
 	t.Helper()
-	ts := httptest.NewServer(router)
+	var handlers sync.WaitGroup // the test server does not wait for those that were hijacked
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handlers.Add(1)
+		defer handlers.Done()
+		router.ServeHTTP(w, r)
+	}))
 	defer ts.Close()
 	defer server.Close()
 	peer := WebSocket(t, ts.URL+"/socket.io/", nil)
 	peer.Connect("/", "")
 	peer.Close()
 	server.Close()
-	ts.Close() // waits for the handlers, and so for the log
+	handlers.Wait() // and so for the log
 	if !strings.Contains(l.String(), "101") {
 		t.Errorf("the access log does not say 101:\n%s", l)
 	}
