@@ -64,22 +64,33 @@ func (s *Session) servePoll(q *request) {
 
 // beginPoll makes p the waiting poll. A second one ends the session.
 func (s *Session) beginPoll(q *request, p *poll) *ConnectionError {
+	return s.begin(q, errPollTwice, func() bool {
+		if s.poll != nil {
+			return false
+		}
+		s.poll = p
+		return true
+	})
+}
+
+// begin lets a request of an open polling session in. Take is called with the
+// session locked and reports false if one of its kind is under way: that ends the
+// session, for the reason twice.
+func (s *Session) begin(q *request, twice error, take func() bool) *ConnectionError {
 	s.mu.Lock()
-	switch {
-	case s.state == stateEnded:
-		s.mu.Unlock()
-		return q.unknownSession()
-	case s.conn != nil:
-		s.mu.Unlock()
-		return q.transportMismatch(transportWebSocket)
-	case s.poll != nil:
-		s.mu.Unlock()
-		s.end(TransportError, errPollTwice)
-		return q.refusal(codeBadRequest, "OVERLAPPING_REQUESTS", nil)
-	}
-	s.poll = p
+	ended, upgraded := s.state == stateEnded, s.conn != nil
+	taken := !ended && !upgraded && take()
 	s.mu.Unlock()
-	return nil
+	switch {
+	case taken:
+		return nil
+	case ended:
+		return q.unknownSession()
+	case upgraded:
+		return q.transportMismatch(transportWebSocket)
+	}
+	s.end(TransportError, twice)
+	return q.refusal(codeBadRequest, "OVERLAPPING_REQUESTS", nil)
 }
 
 // await waits until there is something to answer. It reports false if the

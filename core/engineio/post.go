@@ -84,23 +84,15 @@ func (s *Session) refusePost(q *request, status int) {
 	q.w.WriteHeader(status)
 }
 
+// beginPost makes p the POST in progress. A second one ends the session.
 func (s *Session) beginPost(q *request, p *post) *ConnectionError {
-	s.mu.Lock()
-	switch {
-	case s.state == stateEnded:
-		s.mu.Unlock()
-		return q.unknownSession()
-	case s.conn != nil:
-		s.mu.Unlock()
-		return q.transportMismatch(transportWebSocket)
-	case s.post != nil:
-		s.mu.Unlock()
-		s.end(TransportError, errPostTwice)
-		return q.refusal(codeBadRequest, "OVERLAPPING_REQUESTS", nil)
-	}
-	s.post = p
-	s.mu.Unlock()
-	return nil
+	return s.begin(q, errPostTwice, func() bool {
+		if s.post != nil {
+			return false
+		}
+		s.post = p
+		return true
+	})
 }
 
 // endPost lets the next POST in, and the reader of a websocket that took over

@@ -77,6 +77,7 @@ type DisconnectError struct {
 	Err    error // what happened in detail; may be nil
 }
 
+// Error returns the reason and, if there is one, the error behind it.
 func (e *DisconnectError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("socketio: disconnected: %s: %v", e.Reason, e.Err)
@@ -98,6 +99,7 @@ type MissingError struct {
 	Err     error // why the waiting ended: the error of the context
 }
 
+// Error says how many answers are missing, and why.
 func (e *MissingError) Error() string {
 	return fmt.Sprintf("socketio: missing the answers of %d clients and %d nodes: %v", e.Sockets, e.Nodes, e.Err)
 }
@@ -111,6 +113,7 @@ type PanicError struct {
 	Stack []byte
 }
 
+// Error returns the value of the panic; the stack is in Stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("socketio: panic in a handler: %v", e.Value) }
 
 // reserved are the names that mean something to the protocol's clients and
