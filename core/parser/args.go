@@ -89,6 +89,24 @@ func (a *Args) Decode(i int, v any) error {
 	return nil
 }
 
+// None is the type of an argument that there is not: of an event without
+// arguments, and of an acknowledgement without values.
+type None struct{}
+
+// DecodeOne decodes the first argument into the value that v points to, by the
+// rules of [Args.Scan]; further ones are ignored. A *[None] takes no argument, an
+// *Args all of them.
+func (a *Args) DecodeOne(v any) error {
+	switch v := v.(type) {
+	case *None:
+		return nil
+	case *Args:
+		*v = *a
+		return nil
+	}
+	return a.Decode(0, v)
+}
+
 // clearOptional makes nil what v points to, if that can be nil.
 func clearOptional(v any) error {
 	p := reflect.ValueOf(v)

@@ -228,7 +228,7 @@ func ServerSideCallAll[R any](ctx context.Context, n *Namespace, event string, a
 			var result R
 			args, err := decodePayload(answer)
 			if err == nil {
-				err = decodeFirst(args, &result)
+				err = args.DecodeOne(&result)
 			}
 			if !yield(result, err) {
 				return

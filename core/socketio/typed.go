@@ -9,7 +9,7 @@ import (
 
 // None is the type of an argument that there is not: of an event without
 // arguments, and of an acknowledgement without values.
-type None struct{}
+type None = parser.None
 
 // On registers a typed handler: the first argument of the event is decoded into
 // T; further ones are ignored. Use [None] as T for an event without arguments
@@ -20,7 +20,7 @@ type None struct{}
 func On[T any](r Registrar, event string, fn func(context.Context, *Socket, T) error) {
 	r.Handle(event, HandlerFunc(func(ctx context.Context, e *Event) error {
 		var v T
-		if err := decodeFirst(e.packet.Args, &v); err != nil {
+		if err := e.packet.Args.DecodeOne(&v); err != nil {
 			return err
 		}
 		if err := fn(ctx, e.socket, v); err != nil || !e.packet.HasID {
@@ -35,7 +35,7 @@ func On[T any](r Registrar, event string, fn func(context.Context, *Socket, T) e
 func OnCall[T, R any](r Registrar, event string, fn func(context.Context, *Socket, T) (R, error)) {
 	r.Handle(event, HandlerFunc(func(ctx context.Context, e *Event) error {
 		var v T
-		if err := decodeFirst(e.packet.Args, &v); err != nil {
+		if err := e.packet.Args.DecodeOne(&v); err != nil {
 			return err
 		}
 		result, err := fn(ctx, e.socket, v)
@@ -47,19 +47,6 @@ func OnCall[T, R any](r Registrar, event string, fn func(context.Context, *Socke
 		}
 		return e.answer(result)
 	}))
-}
-
-// decodeFirst decodes the first argument. A parser.Args takes all of them, None
-// takes none.
-func decodeFirst(args parser.Args, v any) error {
-	switch v := v.(type) {
-	case *None:
-		return nil
-	case *parser.Args:
-		*v = args
-		return nil
-	}
-	return args.Scan(v)
 }
 
 // Emitter is what events can be sent with: a [*Socket], a [Sender], a
@@ -87,7 +74,7 @@ func Call[R any](ctx context.Context, to Caller, event string, args ...any) (R, 
 	if err != nil {
 		return result, err
 	}
-	err = decodeFirst(answer, &result)
+	err = answer.DecodeOne(&result)
 	return result, err
 }
 
@@ -101,7 +88,7 @@ func CallAll[R any](ctx context.Context, to Audience, event string, args ...any)
 		for answer, err := range to.broadcaster().AskAll(ctx, event, args...) {
 			var result R
 			if err == nil {
-				err = decodeFirst(answer.Args, &result)
+				err = answer.Args.DecodeOne(&result)
 			}
 			if !yield(result, err) {
 				return
@@ -110,12 +97,34 @@ func CallAll[R any](ctx context.Context, to Audience, event string, args ...any)
 	}
 }
 
+// ClientSocket is the client's end of declared events: the sockets of package
+// client.
+type ClientSocket interface {
+	Emitter
+	Caller
+	// Handle registers a function for an event. If the server asked for an
+	// acknowledgement, what fn returns is its values.
+	Handle(event string, fn func(ctx context.Context, args parser.Args) (answer []any, err error))
+}
+
 // EventType declares an event and the type of its argument once, for all who
 // send or handle it, on both sides.
 type EventType[T any] struct{ Name string }
 
 // On registers a handler for the event. See [On].
 func (t EventType[T]) On(r Registrar, fn func(context.Context, *Socket, T) error) { On(r, t.Name, fn) }
+
+// OnClient registers a handler for the event at the client's end. See
+// client.On.
+func (t EventType[T]) OnClient(s ClientSocket, fn func(context.Context, T) error) {
+	s.Handle(t.Name, func(ctx context.Context, args parser.Args) ([]any, error) {
+		var v T
+		if err := args.DecodeOne(&v); err != nil {
+			return nil, err
+		}
+		return nil, fn(ctx, v)
+	})
+}
 
 // Emit sends the event.
 func (t EventType[T]) Emit(to Emitter, v T) error {
@@ -132,6 +141,22 @@ type CallType[T, R any] struct{ Name string }
 // On registers a handler for the event. See [OnCall].
 func (t CallType[T, R]) On(r Registrar, fn func(context.Context, *Socket, T) (R, error)) {
 	OnCall(r, t.Name, fn)
+}
+
+// OnClient registers a handler for the event at the client's end. See
+// client.OnCall.
+func (t CallType[T, R]) OnClient(s ClientSocket, fn func(context.Context, T) (R, error)) {
+	s.Handle(t.Name, func(ctx context.Context, args parser.Args) ([]any, error) {
+		var v T
+		if err := args.DecodeOne(&v); err != nil {
+			return nil, err
+		}
+		result, err := fn(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		return arguments(result), nil
+	})
 }
 
 // Call sends the event and waits for the answer. See [Call].

@@ -33,6 +33,9 @@ var arrows = []struct {
 	{"adapters/gin", []string{"core/socketio"}},
 	{"adapters/echo", []string{"core/socketio"}},
 	{"adapters/chi", []string{"core/socketio"}},
+	{"adapters/redis", []string{"core/cluster", "core/parser"}},
+	{"adapters/redis/internal/*", []string{"core/cluster", "core/parser", "adapters/redis/internal/*"}},
+	{"adapters/nats", []string{"core/cluster", "core/parser"}},
 }
 
 // foreign are the modules that ours may import, besides the standard library.
@@ -42,11 +45,14 @@ var foreign = map[string][]string{
 	"adapters/gin":     {"github.com/gin-gonic/gin"},
 	"adapters/echo":    {"github.com/labstack/echo/v4"},
 	"adapters/chi":     {"github.com/go-chi/chi/v5"},
+	"adapters/redis":   {"github.com/redis/go-redis/v9", "github.com/vmihailenco/msgpack/v5"},
+	"adapters/nats":    {"github.com/nats-io/nats.go"},
 }
 
 // foreignInTests are those that tests may import, too.
 var foreignInTests = map[string][]string{
-	"adapters/gin": {"github.com/gin-contrib/gzip"},
+	"adapters/gin":  {"github.com/gin-contrib/gzip"},
+	"adapters/nats": {"github.com/nats-io/nats-server/v2"},
 }
 
 // pkg is a package of ours, by its path below the prefix.

@@ -1,0 +1,2 @@
+// Package sionats connects the nodes of a cluster through NATS.
+package sionats

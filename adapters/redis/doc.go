@@ -1,0 +1,2 @@
+// Package sioredis connects the nodes of a cluster through Redis.
+package sioredis
