@@ -140,6 +140,10 @@ func (n *Node) Fetch(ctx context.Context, sel Selector) ([]SocketInfo, error) {
 // even if there are none that are known: one that is about to become known may have
 // clients that want the event. The call cannot be complete before it is sent.
 func (c *Call) ask(m *Message) {
+	if err := c.n.reachable(c.ctx); err != nil {
+		c.abandon(census{}, err)
+		return
+	}
 	nodes, err := c.n.census(c.ctx)
 	if err != nil {
 		c.abandon(nodes, fmt.Errorf("cluster: count nodes: %w", err))

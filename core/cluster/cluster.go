@@ -30,8 +30,9 @@
 //   - A message that cannot be decoded is dropped.
 //
 // A Link says more about itself by implementing one or more of [Lister], [Counter],
-// [Recoverer], [RoomListener] and [Loner]. Without Lister and Counter, nodes find
-// each other by heartbeats (types 1, 2 and 13), which the Node sends and answers.
+// [Recoverer], [Echoer], [RoomListener], [Loner] and [Batcher]. Without Lister and
+// Counter, nodes find each other by heartbeats (types 1, 2 and 13), which the Node
+// sends and answers. A Backend that works in memory says so with [Immediate].
 package cluster
 
 import "context"
@@ -97,10 +98,42 @@ type Counter interface {
 type RoomListener interface {
 	// RoomOpened and RoomClosed tell that a room got its first local member, or
 	// lost the last. Private says that the room is that of a socket's own id. They
-	// are called in order for any one room, and do not block.
+	// are called in order for any one room, and do not block: it can take the bus a
+	// moment until messages for a new room arrive.
 	RoomOpened(room string, private bool)
 	RoomClosed(room string, private bool)
 }
+
+// Echoer is a [Recoverer] that delivers messages back to the node that published
+// them, if [Message.Echo] is set, at the place that their offset has in the order: all
+// nodes receive such messages in the order of the offsets. So clients do, and none
+// can miss an event, or get it twice, because those of its own node took another way.
+// It may deliver other messages back too, which are ignored.
+type Echoer interface {
+	// Echoes reports whether the link does that. It does not change.
+	Echoes() bool
+}
+
+// Batcher is a [Link] that can publish several messages at the cost of one. A Node
+// publishes one after the other, so that they stay in order; where each takes a
+// round trip, this is what makes it fast.
+type Batcher interface {
+	// PublishBatch does what Publish does for each of messages, in order; what is said
+	// there holds here. The results belong to the messages in turn, and are as many. It
+	// may publish those behind one that failed.
+	PublishBatch(ctx context.Context, messages []*Message) []PublishResult
+}
+
+// PublishResult is what Publish returns.
+type PublishResult struct {
+	Offset string
+	Err    error
+}
+
+// Immediate is a [Backend] that never waits for anything: Open and the Publish of
+// its Links return at once. What is sent through it is published by the caller; with
+// other Backends that is left to a goroutine, so that sending does not block.
+type Immediate interface{ Immediate() }
 
 // Loner is a [Link] that knows when nobody listens, so that a broadcast need not
 // even be encoded.

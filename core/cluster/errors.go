@@ -17,6 +17,10 @@ var (
 	// ErrQueueFull is returned if a node does not take messages as fast as they are
 	// published.
 	ErrQueueFull = errors.New("cluster: queue full")
+	// ErrNotJoined is returned as long as a node has not reached the bus.
+	ErrNotJoined = errors.New("cluster: not joined yet")
+
+	errStale = errors.New("cluster: the bus is slow, the message waited for too long")
 )
 
 // MissingError reports that answers are missing. What did arrive comes with it.

@@ -118,6 +118,9 @@ func (ms *members) names() []string {
 func (n *Node) startHeartbeats() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
 	ms := &n.members
 	ms.heartbeats = true
 	ms.beat = time.AfterFunc(n.opts.HeartbeatInterval, n.beat)
@@ -132,7 +135,7 @@ func (n *Node) beat() {
 	}
 	n.mu.Unlock()
 	if !closed {
-		n.out.push(&Message{Type: Heartbeat})
+		n.reply(&Message{Type: Heartbeat})
 	}
 }
 
@@ -160,6 +163,9 @@ func (n *Node) left(id string) {
 	for _, c := range calls {
 		c.leave(id)
 	}
+	if n.opts.OnLeave != nil {
+		n.opts.OnLeave(id)
+	}
 }
 
 // census is the answer to the question who the other nodes are: their names or, if
@@ -170,12 +176,14 @@ type census struct {
 }
 
 func (n *Node) census(ctx context.Context) (census, error) {
-	switch {
-	case n.lister != nil:
-		names, err := n.lister.Members(ctx)
+	switch c := n.links.Load(); {
+	case c == nil:
+		return census{}, ErrNotJoined
+	case c.lister != nil:
+		names, err := c.lister.Members(ctx)
 		return census{names: names}, err
-	case n.counter != nil:
-		count, err := n.counter.Peers(ctx)
+	case c.counter != nil:
+		count, err := c.counter.Peers(ctx)
 		return census{count: max(count, 0)}, err
 	}
 	n.mu.Lock()

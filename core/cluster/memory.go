@@ -64,6 +64,9 @@ func NewMemory(opts *MemoryOptions) *Memory {
 	return m
 }
 
+// Immediate implements [Immediate].
+func (m *Memory) Immediate() {}
+
 // Open implements [Backend]. It fails if the namespace has a node of that name.
 func (m *Memory) Open(_ context.Context, namespace, node string, receive func(*Message)) (Link, error) {
 	m.mu.Lock()
@@ -160,7 +163,7 @@ func (h *hub) publish(from *memoryLink, m *Message) (string, error) {
 	}
 	var err error
 	for id, l := range h.links {
-		if l != from && (m.To == "" || m.To == id) && !l.enqueue(m, h.memory.queueSize) {
+		if (l != from || m.Echo) && (m.To == "" || m.To == id) && !l.enqueue(m, h.memory.queueSize) {
 			err = ErrQueueFull
 		}
 	}
@@ -282,6 +285,9 @@ func (l *memoryLink) next() *Message {
 
 // recoveringLink is a memoryLink with recovery.
 type recoveringLink struct{ *memoryLink }
+
+// Echoes implements [Echoer].
+func (recoveringLink) Echoes() bool { return true }
 
 // Save implements [Recoverer]. It does not block.
 func (l recoveringLink) Save(_ context.Context, s *Session) error {

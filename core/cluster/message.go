@@ -69,6 +69,7 @@ type Message struct {
 	Clients  []string // BroadcastClientCount: their ids. Optional
 	Client   string   // BroadcastAck: id of the socket that answers. Optional
 	Offset   string   // Broadcast: its position, for recovery; set by the Link
+	Echo     bool     // the sender wants it back, see [Echoer]. It does not travel
 }
 
 // Recoverable reports whether m is one of the messages that connection state

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -15,8 +14,9 @@ import (
 
 // Options configure a [Node]. The zero value of each field stands for its default.
 type Options struct {
-	// Logger takes what cannot be returned as an error: answers and heartbeats that
-	// could not be sent (Warn), and messages that were ignored (Debug). Default:
+	// Logger takes what cannot be returned as an error: that the bus cannot be
+	// reached or does not take messages, and that it is back (Warn, once each), nodes
+	// that fell silent (Warn), and messages that were ignored (Debug). Default:
 	// discard.
 	Logger *slog.Logger
 	// HeartbeatInterval is how often the node tells the others that it is alive,
@@ -25,12 +25,24 @@ type Options struct {
 	// HeartbeatTimeout is how long a node may be silent before it is forgotten,
 	// where the [Link] needs that. Default: 10 s.
 	HeartbeatTimeout time.Duration
-	// RequestTimeout bounds the requests whose context has no deadline, and each
-	// message that the node sends on its own. Default: 5 s.
+	// RequestTimeout bounds the requests whose context has no deadline, each attempt
+	// to reach the bus, and how long a message may wait and take to be published.
+	// Default: 5 s.
 	RequestTimeout time.Duration
-	// QueueSize is how many messages that the node sends on its own, such as
-	// answers to other nodes, may wait; more are dropped. Default: 65,536.
+	// QueueSize is how many messages may wait to be published; beyond, Post fails and
+	// answers to other nodes are dropped. Default: 65,536.
 	QueueSize int
+
+	// OnJoin is called when the node has reached the bus, before it sends or receives
+	// anything but what waited for that. It must not block. Default: nothing.
+	OnJoin func(*Node)
+	// OnLeave is called when another node has left, or is taken for dead, if its name
+	// is known. It must not block. Default: nothing.
+	OnLeave func(node string)
+	// OnError is called for each message that nobody waited for and that the other
+	// nodes, some or all, did not get, and each time that the bus was not reached. It
+	// must not block. Default: nothing.
+	OnError func(error)
 }
 
 // defaultQueueSize bounds the queues of this package: more than any burst, less
@@ -70,9 +82,10 @@ func NewNodeID() string {
 // the sockets of the other nodes, and has its [Local] act for them. All methods may
 // be called concurrently.
 //
-// Methods that only send return when the bus took the message or refused it, or
-// when ctx ended. Their errors say that the other nodes (some or all) did not get
-// it; the local part is the caller's business and need not wait for it.
+// All that a node sends goes out in the order in which its methods were called. Post
+// does not wait for that. The other methods return when the bus took the message or
+// refused it, or when ctx ended. Their errors say that the other nodes (some or all)
+// did not get it; the local part is the caller's business and need not wait for it.
 type Node struct {
 	id        string
 	namespace string
@@ -80,17 +93,18 @@ type Node struct {
 	opts      Options
 	log       *slog.Logger
 
-	link      Link // set before anything is published
-	lister    Lister
-	counter   Counter
-	recoverer Recoverer
-	rooms     RoomListener
-	loner     Loner
+	immediate bool
+	links     atomic.Pointer[connection] // nil until the bus was reached
+	joined    chan struct{}              // closed then
+	attempted chan struct{}              // closed when the first attempt is over
+	joining   sync.WaitGroup
 
-	seq    atomic.Uint64
-	out    outbox
-	ctx    context.Context // ends at Close
-	cancel context.CancelFunc
+	seq     atomic.Uint64
+	out     outbox
+	outages outages
+	echo    echoes
+	ctx     context.Context // ends at Close
+	cancel  context.CancelFunc
 
 	closing  sync.Once
 	closeErr error
@@ -98,8 +112,35 @@ type Node struct {
 	// mu is a leaf: nothing else is locked under it.
 	mu      sync.Mutex
 	closed  bool
+	joinErr error // of the latest attempt
 	calls   map[string]*Call
 	members members
+}
+
+// connection is a Link and what it can do.
+type connection struct {
+	Link
+	lister    Lister
+	counter   Counter
+	recoverer Recoverer
+	rooms     RoomListener
+	loner     Loner
+	batcher   Batcher
+	echoes    bool
+}
+
+func newConnection(link Link) *connection {
+	c := &connection{Link: link}
+	c.lister, _ = link.(Lister)
+	c.counter, _ = link.(Counter)
+	c.recoverer, _ = link.(Recoverer)
+	c.rooms, _ = link.(RoomListener)
+	c.loner, _ = link.(Loner)
+	c.batcher, _ = link.(Batcher)
+	if e, ok := link.(Echoer); ok && c.recoverer != nil {
+		c.echoes = e.Echoes()
+	}
+	return c
 }
 
 // Join connects a node to the other nodes of a namespace. An empty id stands for a
@@ -109,22 +150,42 @@ type Node struct {
 // Where nodes find each other by heartbeats, a node knows the others only once they
 // have answered its first one.
 func Join(ctx context.Context, b Backend, namespace, id string, local Local, opts *Options) (*Node, error) {
+	n := newNode(b, namespace, id, local, opts)
+	if err := n.join(ctx, b); err != nil {
+		n.cancel()
+		return nil, err
+	}
+	return n, nil
+}
+
+// Start is like Join, but does not wait for the bus, nor fail: the node joins as
+// soon as the bus can be reached, and does without the others meanwhile. What is
+// sent waits during the first attempt, and fails with [ErrNotJoined] after that.
+// With an [Immediate] backend, the first attempt is over when Start returns.
+func Start(b Backend, namespace, id string, local Local, opts *Options) *Node {
+	n := newNode(b, namespace, id, local, opts)
+	if n.immediate && n.attempt(b) {
+		return n
+	}
+	n.joining.Go(func() { n.keepJoining(b) })
+	return n
+}
+
+func newNode(b Backend, namespace, id string, local Local, opts *Options) *Node {
 	if id == "" {
 		id = NewNodeID()
 	}
-	n := &Node{id: id, namespace: namespace, local: local, opts: opts.withDefaults(), calls: map[string]*Call{}}
+	n := &Node{
+		id: id, namespace: namespace, local: local, opts: opts.withDefaults(), calls: map[string]*Call{},
+		joined: make(chan struct{}), attempted: make(chan struct{}),
+	}
 	n.log = n.opts.Logger
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.seq.Store(randomSeq())
 	n.members.init(&n.opts)
-	n.out.init(n.opts.QueueSize, n.send)
-	link, err := b.Open(ctx, namespace, id, n.receive)
-	if err != nil {
-		n.cancel()
-		return nil, fmt.Errorf("cluster: join %s: %w", namespace, err)
-	}
-	n.attach(link)
-	return n, nil
+	n.out.init(n.opts.QueueSize, n.opts.RequestTimeout, n.send, n.lost)
+	_, n.immediate = b.(Immediate)
+	return n
 }
 
 // randomSeq is where a node begins to number its messages. It is random so that a
@@ -135,38 +196,38 @@ func randomSeq() uint64 {
 	return binary.BigEndian.Uint64(b[:]) >> 1
 }
 
-// attach starts what needs the link.
-func (n *Node) attach(link Link) {
-	n.link = link
-	n.lister, _ = link.(Lister)
-	n.counter, _ = link.(Counter)
-	n.recoverer, _ = link.(Recoverer)
-	n.rooms, _ = link.(RoomListener)
-	n.loner, _ = link.(Loner)
-	heartbeats := n.lister == nil && n.counter == nil
-	if heartbeats {
-		n.out.push(&Message{Type: InitialHeartbeat})
-	}
-	n.out.start()
-	if heartbeats {
-		n.startHeartbeats()
-	}
-}
-
 // ID returns the name of the node.
 func (n *Node) ID() string { return n.id }
 
 // Alone reports that a Broadcast would reach nobody and would not be kept for
 // recovery, so that it need not be encoded. False if that is not known. It does not
 // block.
-func (n *Node) Alone() bool { return n.loner != nil && n.loner.Alone() }
+func (n *Node) Alone() bool {
+	c := n.links.Load()
+	return c != nil && c.loner != nil && c.loner.Alone()
+}
+
+// Immediate reports whether the methods that send never block, as the backend is an
+// [Immediate].
+func (n *Node) Immediate() bool { return n.immediate }
 
 // Recoverer returns what keeps the sessions and messages for connection state
-// recovery, or nil if the backend cannot.
-func (n *Node) Recoverer() Recoverer { return n.recoverer }
+// recovery; nil if the backend cannot, or has not been reached yet.
+func (n *Node) Recoverer() Recoverer {
+	if c := n.links.Load(); c != nil {
+		return c.recoverer
+	}
+	return nil
+}
 
-// RoomListener returns what wants to be told about local rooms, or nil.
-func (n *Node) RoomListener() RoomListener { return n.rooms }
+// RoomListener returns what wants to be told about local rooms; nil if nothing does,
+// or the bus has not been reached yet.
+func (n *Node) RoomListener() RoomListener {
+	if c := n.links.Load(); c != nil {
+		return c.rooms
+	}
+	return nil
+}
 
 // Peers returns the number of other nodes, as far as it is known. It may block
 // until ctx ends.
@@ -185,7 +246,6 @@ func (n *Node) Broadcast(ctx context.Context, sel Selector, flags Flags, payload
 	if n.Alone() {
 		return "", nil
 	}
-	flags.Local = false
 	return n.publish(ctx, &Message{Type: Broadcast, Selector: sel, Flags: flags, Payload: payload})
 }
 
@@ -218,41 +278,10 @@ func (n *Node) tell(ctx context.Context, m *Message) error {
 	return err
 }
 
-// publish stamps a message and hands it to the link.
-func (n *Node) publish(ctx context.Context, m *Message) (offset string, err error) {
-	offset, err = n.link.Publish(ctx, n.stamp(m))
-	if err != nil {
-		return offset, fmt.Errorf("cluster: publish %s: %w", m.Type, err)
-	}
-	return offset, nil
-}
-
-func (n *Node) stamp(m *Message) *Message {
-	m.From, m.Namespace = n.id, n.namespace
-	m.Seq = n.seq.Add(1)
-	return m
-}
-
-// send publishes for the outbox.
-func (n *Node) send(m *Message) {
-	ctx, cancel := context.WithTimeout(n.ctx, n.opts.RequestTimeout)
-	defer cancel()
-	if _, err := n.publish(ctx, m); err != nil && !errors.Is(err, context.Canceled) {
-		n.log.Warn("cluster: message lost", "namespace", n.namespace, "type", m.Type.String(), "to", m.To, "error", err)
-	}
-}
-
-// reply queues an answer to another node.
-func (n *Node) reply(m *Message) {
-	if !n.out.push(m) {
-		n.log.Debug("cluster: answer dropped", "namespace", n.namespace, "type", m.Type.String(), "to", m.To)
-	}
-}
-
 // Close leaves the cluster: it ends the calls that are under way with [ErrClosed],
-// tells the other nodes, waits at most RequestTimeout for the bus to take that, and
-// closes the link. All that the node started has ended when it returns. It must not
-// be called from a method of the [Local].
+// sends what waits to be sent and tells the other nodes, for which it waits at most
+// RequestTimeout, and closes the link. All that the node started has ended when it
+// returns. It must not be called from a method of the [Local].
 func (n *Node) Close() error {
 	n.closing.Do(func() { n.closeErr = n.close() })
 	return n.closeErr
@@ -270,16 +299,25 @@ func (n *Node) close() error {
 	for _, c := range calls {
 		c.end(ErrClosed)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), n.opts.RequestTimeout)
+	defer cancel()
+	if !n.out.close(ctx) {
+		n.log.Debug("cluster: closed before all was sent", "namespace", n.namespace)
+	}
 	n.cancel()
-	n.out.close()
-	if !n.Alone() {
-		ctx, cancel := context.WithTimeout(context.Background(), n.opts.RequestTimeout)
-		defer cancel()
-		if _, err := n.publish(ctx, &Message{Type: AdapterClose}); err != nil {
+	n.joining.Wait()
+	n.out.wg.Wait()
+	c := n.links.Load()
+	if c == nil {
+		return nil
+	}
+	defer n.echo.close()
+	if !n.Alone() && ctx.Err() == nil {
+		if _, err := c.Publish(ctx, n.stamp(&Message{Type: AdapterClose})); err != nil {
 			n.log.Debug("cluster: close not announced", "namespace", n.namespace, "error", err)
 		}
 	}
-	if err := n.link.Close(); err != nil {
+	if err := c.Close(); err != nil {
 		return fmt.Errorf("cluster: close: %w", err)
 	}
 	return nil

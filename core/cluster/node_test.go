@@ -390,7 +390,9 @@ func TestStuckBus(t *testing.T) {
 			t.Errorf("received %d requests in %v, want 10 at once", got, time.Since(start))
 		}
 		time.Sleep(time.Minute)
-		want := []cluster.Type{cluster.InitialHeartbeat, cluster.FetchSocketsResponse, cluster.FetchSocketsResponse, cluster.FetchSocketsResponse}
+		// Three could wait; the turn of two of them came when they had waited for longer
+		// than their askers do.
+		want := []cluster.Type{cluster.InitialHeartbeat, cluster.FetchSocketsResponse}
 		if got := types(s.take()); !slices.Equal(got, want) {
 			t.Errorf("tried to publish %v, want %v", got, want)
 		}

@@ -8,7 +8,14 @@ import (
 
 // receive handles a message from the bus. It is called for one message at a time.
 func (n *Node) receive(m *Message) {
-	if m == nil || !n.accept(m) {
+	if m == nil {
+		return
+	}
+	if m.From == n.id && m.Namespace == n.namespace {
+		n.echoed(m)
+		return
+	}
+	if !n.accept(m) {
 		return
 	}
 	if !m.wellFormed() {
@@ -40,7 +47,7 @@ func (n *Node) receive(m *Message) {
 // accept reports whether a message is for this node and new, and notes who is
 // alive.
 func (n *Node) accept(m *Message) bool {
-	if m.From == n.id || m.To != "" && m.To != n.id || m.Namespace != n.namespace {
+	if m.To != "" && m.To != n.id || m.Namespace != n.namespace {
 		return false
 	}
 	n.mu.Lock()

@@ -71,7 +71,8 @@ func (q *request) unknownSession() *ConnectionError {
 	e := q.refusal(codeUnknownSession, "", map[string]any{"sid": q.sid})
 	e.sid = q.sid
 	e.advice = "a request named a session that this process does not have: it expired, the server was restarted, or there are " +
-		"several processes behind a load balancer without sticky sessions; make the sessions sticky, or let the clients use websocket only"
+		"several processes behind a load balancer without sticky sessions; make the sessions sticky, let the clients use websocket only, " +
+		"or have the processes forward such requests to each other (Options.Forwarding of package socketio)"
 	return e
 }
 

@@ -99,6 +99,13 @@ type Options struct {
 	OnHeaders func(h http.Header, r *http.Request)
 	// OnConnectionError is told about every refused request.
 	OnConnectionError func(*ConnectionError)
+	// UnknownSession is called for a request that names a session which this server
+	// does not have, when its transport and its origin were found in order. It
+	// returns true if it has answered the request, which may take its time; else the
+	// request is refused with code 1. It may set no headers then. Use it if the
+	// session may be one of another process. CORS headers are set on w already. It is
+	// called concurrently. Nil: such requests are refused.
+	UnknownSession func(w http.ResponseWriter, r *http.Request, sid string) bool
 
 	// MaxQueueBytes and MaxQueueMessages bound the outbound queue of each session,
 	// including what is being written. Defaults 16 MiB and 10,000; negative:

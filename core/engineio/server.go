@@ -56,6 +56,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	session, refused := s.verify(q)
 	switch {
+	case refused != nil && refused.Code == codeUnknownSession && s.servedElsewhere(q):
 	case refused != nil:
 		s.refuse(q, refused)
 	case session == nil && q.upgrade:
@@ -71,6 +72,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusInternalServerError) // as the reference server
 	}
+}
+
+// servedElsewhere reports whether Options.UnknownSession has answered the request.
+func (s *Server) servedElsewhere(q *request) bool {
+	return s.opts.UnknownSession != nil && s.opts.UnknownSession(q.w, q.r, q.sid)
 }
 
 // openPolling serves a handshake over polling.

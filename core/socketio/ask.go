@@ -214,7 +214,7 @@ func (q *question) ask(b Broadcaster, enc parser.Encoded, event string, args []a
 			continue
 		}
 		s.sawOutgoing(event, args)
-		if !s.deliver(out, "") {
+		if !s.deliverInOrder(out) {
 			if _, ok := s.forget(q.id); ok {
 				q.fail(ErrDisconnected)
 			}

@@ -124,11 +124,13 @@ func (b Broadcaster) peers() *cluster.Node {
 	return b.remote()
 }
 
-// Emit sends an event to the selected sockets. It does not block on them: it
-// encodes the event once and appends it to the queue of each. The arguments are
-// as in Socket.Emit. It returns an error if they cannot be encoded, the name is
-// reserved, or the event could not be handed to the other nodes of the cluster;
-// the sockets of this node have got it then all the same.
+// Emit sends an event to the selected sockets. It does not block: it encodes the
+// event once and appends it to the queue of each, and to that of the cluster's bus.
+// The arguments are as in Socket.Emit. It returns an error if they cannot be
+// encoded or the name is reserved. It also does so if the bus was not reached yet,
+// is slower than what is sent, or did not take what was sent last; the sockets of
+// this node get the event then all the same, and the other nodes too in the last
+// case if the bus is back. See also Trace.ClusterError.
 func (b Broadcaster) Emit(event string, args ...any) error {
 	if err := checkName(event); err != nil {
 		return err
@@ -150,7 +152,11 @@ func (b Broadcaster) emit(event string, args []any) error {
 	if err != nil {
 		return err
 	}
-	n.fanOut(b.selector(), b.flags.outgoing(enc), event, args, "")
+	if n.sequence.idle() {
+		n.fanOut(b.selector(), b.flags.outgoing(enc), event, args, "")
+	} else {
+		n.sequence.do(func() { n.fanOut(b.selector(), b.flags.outgoing(enc), event, args, "") })
+	}
 	if node := b.peers(); node != nil && !node.Alone() {
 		return n.publish(node, b, event, args)
 	}
@@ -163,10 +169,12 @@ func (n *Namespace) publish(node *cluster.Node, b Broadcaster, event string, arg
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
-	defer cancel()
-	_, err = node.Broadcast(ctx, b.selector(), b.flags.cluster(), payload)
-	return err
+	return node.Post(b.message(payload))
+}
+
+// message is what makes the other nodes send an event.
+func (b Broadcaster) message(payload cluster.Payload) *cluster.Message {
+	return &cluster.Message{Type: cluster.Broadcast, Selector: b.selector(), Flags: b.flags.cluster(), Payload: payload}
 }
 
 // receivers are the buffers of fanOut.
@@ -232,36 +240,32 @@ func (n *Namespace) encodeQuestion(id uint64, event string, args []any) (parser.
 	return n.server.opts.Parser.Encode(h, args...)
 }
 
-// clusterTimeout bounds what is sent to other nodes by methods without a context.
+// clusterTimeout bounds what is asked of the cluster on behalf of a socket.
 const clusterTimeout = 5 * time.Second
 
-// SocketsJoin makes the selected sockets, on all nodes, join rooms. It returns an
-// error if the other nodes could not be told.
+// SocketsJoin makes the selected sockets, on all nodes, join rooms. It does not
+// block. Its errors are those of Emit that concern the bus.
 func (b Broadcaster) SocketsJoin(rooms ...string) error {
-	return b.command(
-		func(s *Socket) { s.Join(rooms...) },
-		func(ctx context.Context, n *cluster.Node) error { return n.JoinRooms(ctx, b.selector(), rooms) })
+	rooms = slices.Clone(rooms)
+	return b.command(func(s *Socket) { s.Join(rooms...) }, cluster.Message{Type: cluster.SocketsJoin, Rooms: rooms})
 }
 
-// SocketsLeave makes the selected sockets, on all nodes, leave rooms. It returns
-// an error if the other nodes could not be told.
+// SocketsLeave makes the selected sockets, on all nodes, leave rooms. It does not
+// block. Its errors are those of Emit that concern the bus.
 func (b Broadcaster) SocketsLeave(rooms ...string) error {
-	return b.command(
-		func(s *Socket) { s.Leave(rooms...) },
-		func(ctx context.Context, n *cluster.Node) error { return n.LeaveRooms(ctx, b.selector(), rooms) })
+	rooms = slices.Clone(rooms)
+	return b.command(func(s *Socket) { s.Leave(rooms...) }, cluster.Message{Type: cluster.SocketsLeave, Rooms: rooms})
 }
 
 // DisconnectSockets disconnects the selected sockets, on all nodes, and closes
-// their connections if closeConn is true. See Socket.Disconnect. It returns an
-// error if the other nodes could not be told.
+// their connections if closeConn is true. See Socket.Disconnect. It does not block.
+// Its errors are those of Emit that concern the bus.
 func (b Broadcaster) DisconnectSockets(closeConn bool) error {
-	return b.command(
-		func(s *Socket) { s.Disconnect(closeConn) },
-		func(ctx context.Context, n *cluster.Node) error { return n.Disconnect(ctx, b.selector(), closeConn) })
+	return b.command(func(s *Socket) { s.Disconnect(closeConn) }, cluster.Message{Type: cluster.DisconnectSockets, Close: closeConn})
 }
 
 // command does something to the selected sockets: here, and on the other nodes.
-func (b Broadcaster) command(here func(*Socket), there func(context.Context, *cluster.Node) error) error {
+func (b Broadcaster) command(here func(*Socket), there cluster.Message) error {
 	return b.each(func(b Broadcaster) error {
 		for _, s := range b.ns.selectLocal(b.selector()) {
 			here(s)
@@ -270,9 +274,9 @@ func (b Broadcaster) command(here func(*Socket), there func(context.Context, *cl
 		if node == nil {
 			return nil
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
-		defer cancel()
-		return there(ctx, node)
+		m := there // each namespace sends its own
+		m.Selector = b.selector()
+		return node.Post(&m)
 	})
 }
 

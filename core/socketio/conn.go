@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gosocketio/sio/core/engineio"
@@ -365,10 +366,21 @@ func (c *conn) fail(err error) {
 
 // disconnect takes the client out of all namespaces and closes the connection.
 func (c *conn) disconnect() {
-	for _, s := range c.take() {
-		s.disconnect()
+	sockets := c.take()
+	var left atomic.Int32
+	left.Store(int32(len(sockets)) + 1)
+	closeLast := func() {
+		if left.Add(-1) == 0 {
+			c.session.Close()
+		}
 	}
-	c.session.Close()
+	for _, s := range sockets {
+		s.inOrder(func() {
+			s.disconnectNow()
+			closeLast()
+		})
+	}
+	closeLast()
 }
 
 // sendPacket sends a packet other than an event. Its values can always be

@@ -101,16 +101,27 @@ func TestPublishingFailsAD9(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				faults := clustertest.NewFaults(cluster.NewMemory(&cluster.MemoryOptions{Recovery: &cluster.MemoryRecovery{}}))
 				var list []*harness
+				var hooked []error
+				trace := &socketio.Trace{ClusterError: func(_ string, err error) { hooked = append(hooked, err) }}
 				for i := range 2 {
-					list = append(list, serve(t, &socketio.Options{Cluster: faults, NodeID: fmt.Sprint("node", i), Recovery: recovery}))
+					list = append(list, serve(t, &socketio.Options{Cluster: faults, NodeID: fmt.Sprint("node", i), Recovery: recovery, Trace: trace}))
 				}
 				a, b := list[0].connect(), list[1].connect()
 				synctest.Wait()
 				faults.Down()
-				if err := list[0].sio.Emit("ev", []byte("x")); !errors.Is(err, clustertest.ErrDown) {
+				if err := list[0].sio.Emit("ev", []byte("x")); err != nil { // the bus is asked later
 					t.Errorf("Emit: %v", err)
 				}
 				a.want(`451-["ev",{"_placeholder":true,"num":0}]`, "b:x")
+				synctest.Wait()
+				if err := list[0].sio.Emit("ev", 2); !errors.Is(err, clustertest.ErrDown) {
+					t.Errorf("Emit to a bus that is known to be away: %v", err)
+				}
+				a.want(`42["ev",2]`)
+				synctest.Wait()
+				if len(hooked) != 2 || !errors.Is(hooked[0], clustertest.ErrDown) {
+					t.Errorf("the hook got %v", hooked)
+				}
 				faults.Up()
 				list[1].sio.Local().Emit("local")
 				if got := b.next(); !strings.HasPrefix(got, `42["local"`) {

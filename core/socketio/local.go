@@ -65,7 +65,7 @@ func (l local) DeliverAck(ctx context.Context, sel cluster.Selector, f cluster.F
 			continue
 		}
 		s.sawOutgoing(event, args)
-		if !s.deliver(out, "") {
+		if !s.deliverInOrder(out) {
 			s.forget(id)
 			continue
 		}
@@ -125,11 +125,15 @@ func (l local) ServerSide(payload cluster.Payload, reply func(cluster.Payload)) 
 	if args.Decode(0, &event) != nil {
 		return
 	}
+	args.Values = args.Values[1:]
+	if event == forwardingEvent {
+		l.n.server.learnPeer(args, reply)
+		return
+	}
 	h := l.n.serverSideHandler(event)
 	if h == nil || !l.n.server.hold() {
 		return
 	}
-	args.Values = args.Values[1:]
 	go func() {
 		defer l.n.server.live.Done()
 		l.n.runServerSide(event, h, args, reply)
@@ -162,9 +166,9 @@ func (n *Namespace) runServerSide(event string, h ServerSideHandler, args parser
 	h(context.Background(), args, answer)
 }
 
-// reservedServerSide are the names that the servers of other languages use
-// themselves.
-var reservedServerSide = map[string]bool{"connect": true, "connection": true, "new_namespace": true}
+// reservedServerSide are the names that servers use themselves, in other languages
+// or in this.
+var reservedServerSide = map[string]bool{"connect": true, "connection": true, "new_namespace": true, forwardingEvent: true}
 
 // HandleServerSide registers a handler for what other nodes of the cluster send
 // by ServerSideEmit and ServerSideCallAll. It runs on a goroutine of its own. It
@@ -187,16 +191,15 @@ func (r *connectRegistry) HandleServerSide(event string, h ServerSideHandler) {
 }
 
 // ServerSideEmit sends an event to the servers of the other nodes of the cluster,
-// not to clients. It returns an error if the name is reserved, the arguments
-// cannot be encoded, or the nodes could not be told.
+// not to clients. It does not block. It returns an error if the name is reserved or
+// the arguments cannot be encoded, and those errors of Broadcaster.Emit that concern
+// the bus.
 func (n *Namespace) ServerSideEmit(event string, args ...any) error {
 	payload, node, err := n.serverSide(event, args)
 	if err != nil || node == nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
-	defer cancel()
-	return node.ServerSideEmit(ctx, payload)
+	return node.Post(&cluster.Message{Type: cluster.ServerSideEmit, Payload: payload})
 }
 
 func (n *Namespace) serverSide(event string, args []any) (cluster.Payload, *cluster.Node, error) {

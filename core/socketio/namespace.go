@@ -26,8 +26,10 @@ type Namespace struct {
 	pids sync.Map // private id to connected *Socket; used with recovery only
 
 	// order is held while an event gets its offset and is queued, so that clients
-	// see offsets in order. It is used with recovery only.
-	order sync.Mutex
+	// see offsets in order. It is used with recovery in memory only, which does not
+	// block; other backends are left to sequence.
+	order    sync.Mutex
+	sequence sequence
 
 	joining sync.Once // sets node
 	node    *cluster.Node
@@ -48,8 +50,8 @@ func newNamespace(s *Server, name string, parent *DynamicNamespace) *Namespace {
 }
 
 // cluster returns the membership of the namespace in the cluster; nil if there
-// is no cluster (nor recovery, which keeps its events there) or it could not be
-// joined. The first call joins.
+// is no cluster (nor recovery, which keeps its events there). The first call begins
+// to join.
 func (n *Namespace) cluster() *cluster.Node {
 	if n.server.opts.Cluster == nil {
 		return nil
@@ -58,7 +60,12 @@ func (n *Namespace) cluster() *cluster.Node {
 	return n.node
 }
 
-// join makes the namespace part of the cluster. If that fails it goes on alone.
+// joinPatience is how long a new namespace waits for the bus, so that its first
+// clients find the cluster complete. Then it goes on without.
+const joinPatience = time.Second
+
+// join makes the namespace part of the cluster, which goes on in the background if
+// the bus is not there.
 func (n *Namespace) join() {
 	n.server.mu.RLock()
 	closing, left := n.server.closing, n.server.leaving[n.name]
@@ -69,17 +76,35 @@ func (n *Namespace) join() {
 	if left != nil {
 		<-left // or the cluster would have two nodes of that name
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
-	defer cancel()
-	opts := &cluster.Options{Logger: n.server.opts.Logger}
-	node, err := cluster.Join(ctx, n.server.opts.Cluster, n.name, n.server.opts.NodeID, local{n}, opts)
-	if err != nil {
-		n.server.opts.Logger.Error("socketio: joining the cluster failed, the namespace is alone", "namespace", n.name, "error", err)
-		return
+	n.node = cluster.Start(n.server.opts.Cluster, n.name, n.server.opts.NodeID, local{n}, &cluster.Options{
+		Logger:  n.server.opts.Logger,
+		OnJoin:  n.watchRooms,
+		OnLeave: n.nodeLeft,
+		OnError: n.clusterFailed,
+	})
+	timer := time.NewTimer(joinPatience)
+	defer timer.Stop()
+	select {
+	case <-n.node.Attempted():
+	case <-timer.C:
 	}
-	n.node = node
-	if l := node.RoomListener(); l != nil { // there are no sockets yet
+}
+
+func (n *Namespace) watchRooms(node *cluster.Node) {
+	if l := node.RoomListener(); l != nil {
 		n.index.Watch(l.RoomOpened, l.RoomClosed)
+	}
+}
+
+func (n *Namespace) nodeLeft(node string) {
+	if f := n.server.forwarder; f != nil && n.name == "/" {
+		f.peers.left(node)
+	}
+}
+
+func (n *Namespace) clusterFailed(err error) {
+	if t := n.server.opts.Trace; t.ClusterError != nil {
+		n.server.safely(func() { t.ClusterError(n.name, err) })
 	}
 }
 

@@ -122,6 +122,9 @@ type Options struct {
 	Cluster cluster.Backend
 	// NodeID names this node in its cluster; random by default.
 	NodeID string
+	// Forwarding has requests that reach the wrong node of the cluster forwarded to
+	// the right one, so that sessions need not be sticky; off by default.
+	Forwarding *Forwarding
 }
 
 // Recovery are the options of connection state recovery: a client that comes
@@ -176,6 +179,10 @@ func (o *Options) withDefaults() *Options {
 		setDefault(&r.MaxBytes, defaultMaxQueueBytes)
 		c.Recovery = &r
 	}
+	if c.Forwarding != nil {
+		f := *c.Forwarding
+		c.Forwarding = &f
+	}
 	if c.ErrorHandler == nil {
 		c.ErrorHandler = c.logError
 	}
@@ -190,6 +197,14 @@ func setDefault[T comparable](v *T, d T) {
 	if *v == zero {
 		*v = d
 	}
+}
+
+// patience is how long the engine lets a body or an answer take.
+func (o *Options) patience() time.Duration {
+	interval, timeout := o.PingInterval, o.PingTimeout
+	setDefault(&interval, 25*time.Second) // as the engine
+	setDefault(&timeout, 20*time.Second)
+	return interval + timeout
 }
 
 // engine returns the options of the Engine.IO layer.

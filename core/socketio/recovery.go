@@ -32,61 +32,129 @@ func (n *Namespace) recoverer() cluster.Recoverer {
 	return node.Recoverer()
 }
 
-// emitLogged sends an event that can be recovered: it gets an offset and is kept.
-// If to is not nil, it is the only receiver.
+// loggedEvent is an event that can be recovered: it gets an offset and is kept.
+type loggedEvent struct {
+	Broadcaster
+	to      *Socket // the only receiver; nil for a broadcast
+	event   string
+	payload cluster.Payload
+}
+
+// emitLogged sends an event that can be recovered. If to is not nil, it is the only
+// receiver.
 func (n *Namespace) emitLogged(b Broadcaster, to *Socket, event string, args []any) error {
 	payload, err := encodePayload(event, args)
 	if err != nil {
 		return err
 	}
 	if to != nil {
-		if err = n.queueLogged(b, payload, func(out *engineio.Outgoing, offset string) error {
-			if to.state.Load() == activating && to.hold(out, offset) {
-				return nil
-			}
-			return to.send(out)
-		}); err == nil {
-			n.sent(event, to, 1)
-		}
 		to.sawOutgoing(event, args)
-		return err
 	}
-	buf := receivers.Get().(*[]*Socket)
-	list, queued := (*buf)[:0], 0
-	err = n.queueLogged(b, payload, func(out *engineio.Outgoing, offset string) error {
-		list = n.index.Select(list, b.rooms, b.except)
-		for _, s := range list {
-			if s.deliver(out, offset) {
-				queued++
-			}
-		}
+	e := &loggedEvent{b, to, event, payload}
+	switch node := b.remote(); {
+	case node == nil && n.sequence.idle():
+		return e.deliver("", args)
+	case node == nil:
+		n.sequence.do(func() { e.deliverLater("") })
 		return nil
-	})
-	for _, s := range list {
-		s.sawOutgoing(event, args)
+	case node.Immediate() && (n.server.single || !node.Echoes()):
+		return e.logNow(node, args)
+	default:
+		return e.log(node)
 	}
-	n.sent(event, nil, queued)
+}
+
+// logNow keeps the event and queues it. The namespace's order is held until the
+// event is queued: a client that has seen an offset has seen all before it. Nothing
+// blocks meanwhile, and no user code runs.
+func (e *loggedEvent) logNow(node *cluster.Node, args []any) error {
+	n, buf := e.ns, receivers.Get().(*[]*Socket)
+	n.order.Lock()
+	offset, published := node.Broadcast(context.Background(), e.selector(), e.flags.cluster(), e.payload)
+	list, queued, err := e.queue(offset, (*buf)[:0])
+	n.order.Unlock()
+	e.tell(list, queued, args)
+	free(buf, list)
+	return errors.Join(published, err)
+}
+
+// log hands the event to the bus. It is queued when it is its turn in the order of
+// all nodes, or if the bus does not take it.
+func (e *loggedEvent) log(node *cluster.Node) error {
+	n := e.ns
+	n.order.Lock()
+	step := n.sequence.reserve()
+	taken, err := node.PostLogged(e.message(e.payload), func(offset string) {
+		step.fill(func() { e.deliverLater(offset) })
+		if offset != "" {
+			<-step.done // before the node goes on to the next event in the order
+		}
+	})
+	n.order.Unlock()
+	if !taken {
+		step.fill(func() { e.deliverLater("") })
+	}
+	return err
+}
+
+// deliverLater delivers an event whose Emit has returned. The arguments of that may
+// have changed since.
+func (e *loggedEvent) deliverLater(offset string) {
+	var args []any
+	if e.to == nil {
+		_, args = eventArgs(e.payload)
+	}
+	if err := e.deliver(offset, args); err != nil && e.to == nil {
+		local{e.ns}.bad(err)
+	}
+}
+
+// deliver queues the event for its receivers on this node, and tells who wants to
+// know.
+func (e *loggedEvent) deliver(offset string, args []any) error {
+	buf := receivers.Get().(*[]*Socket)
+	list, queued, err := e.queue(offset, (*buf)[:0])
+	e.tell(list, queued, args)
 	free(buf, list)
 	return err
 }
 
-// queueLogged keeps an event and queues it. The namespace's order is held until
-// the event is queued: a client that has seen an offset has seen all before it. No
-// user code runs meanwhile.
-func (n *Namespace) queueLogged(b Broadcaster, payload cluster.Payload, queue func(*engineio.Outgoing, string) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
-	defer cancel()
-	n.order.Lock()
-	defer n.order.Unlock()
-	offset, published := "", error(nil)
-	if node := b.remote(); node != nil {
-		offset, published = node.Broadcast(ctx, b.selector(), b.flags.cluster(), payload)
-	}
-	out, err := n.eventOut(payload, b.flags.cluster(), offset)
+// queue queues the event for its receivers on this node; those of a broadcast are
+// appended to list.
+func (e *loggedEvent) queue(offset string, list []*Socket) (receivers []*Socket, queued int, err error) {
+	out, err := e.ns.eventOut(e.payload, e.flags.cluster(), offset)
 	if err != nil {
-		return err
+		return list, 0, err
 	}
-	return errors.Join(published, queue(out, offset))
+	if e.to != nil {
+		if err = e.to.sendLogged(out, offset); err == nil {
+			queued = 1
+		}
+		return list, queued, err
+	}
+	list = e.ns.index.Select(list, e.rooms, e.except)
+	for _, s := range list {
+		if s.deliver(out, offset) {
+			queued++
+		}
+	}
+	return list, queued, nil
+}
+
+func (s *Socket) sendLogged(out *engineio.Outgoing, offset string) error {
+	if s.state.Load() == activating && s.hold(out, offset) {
+		return nil
+	}
+	return s.sendNow(out)
+}
+
+func (e *loggedEvent) tell(list []*Socket, queued int, args []any) {
+	for _, s := range list {
+		s.sawOutgoing(e.event, args)
+	}
+	if e.to == nil || queued > 0 {
+		e.ns.sent(e.event, e.to, queued)
+	}
 }
 
 // recoveryAuth is what a client that wants its state back adds to its auth.
@@ -199,9 +267,10 @@ func (s *Socket) save(rooms []string) {
 	if err != nil {
 		s.server.opts.Logger.Warn("socketio: the values of a socket cannot be kept", "namespace", s.ns.name, "socket", s.id, "error", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
+	ctx, cancel := context.WithTimeout(s.server.saving, clusterTimeout)
 	defer cancel()
-	if err := r.Save(ctx, &cluster.Session{ID: s.id, PID: s.pid, Rooms: rooms, Data: data}); err != nil {
+	err = r.Save(ctx, &cluster.Session{ID: s.id, PID: s.pid, Rooms: rooms, Data: data})
+	if err != nil && s.server.saveFailed.due() { // when the bus is away it fails for all sockets
 		s.server.opts.Logger.Warn("socketio: a session cannot be kept", "namespace", s.ns.name, "socket", s.id, "error", err)
 	}
 }

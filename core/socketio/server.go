@@ -24,7 +24,8 @@ type Server struct {
 	opts   *Options
 	engine *engineio.Server
 
-	single bool // no other node can be in its cluster
+	single    bool       // no other node can be in its cluster
+	forwarder *forwarder // nil unless requests are forwarded
 
 	// Lock order: mu, then the locks of rooms.Index. A socket's mu is taken before
 	// both, and before those of its queue and of its conn's session.
@@ -35,6 +36,10 @@ type Server struct {
 	onNew      []func(*Namespace)
 	closing    bool
 
+	saving     context.Context // ends when sessions cannot be kept any more
+	stopSaving context.CancelFunc
+	saveFailed throttle
+
 	live sync.WaitGroup // one for each socket whose last handler has not returned
 }
 
@@ -42,6 +47,7 @@ type Server struct {
 // opts cannot be meant.
 func NewServer(opts *Options) *Server {
 	s := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace), leaving: make(map[string]chan struct{})}
+	s.saving, s.stopSaving = context.WithCancel(context.Background())
 	if s.opts.NodeID == "" {
 		s.opts.NodeID = newID()
 	}
@@ -49,12 +55,22 @@ func NewServer(opts *Options) *Server {
 		s.opts.Cluster = s.opts.Recovery.memory()
 		s.single = true
 	}
+	if s.opts.Forwarding != nil {
+		s.forwarder = newForwarder(s.opts, func() *cluster.Node { return s.cluster() })
+		s.opts.GenerateID = s.forwarder.tagged(s.opts.GenerateID)
+	}
 	engine := s.opts.engine()
+	if s.forwarder != nil {
+		engine.UnknownSession = s.forwarder.serve
+	}
 	engine.OnConnection = func(session *engineio.Session) engineio.Handler { return newConn(s, session) }
 	s.engine = engineio.NewServer(engine)
 	s.Namespace = newNamespace(s, "/", nil)
 	s.namespaces["/"] = s.Namespace
 	s.announce(s.Namespace)
+	if s.forwarder != nil {
+		s.forwarder.start()
+	}
 	return s
 }
 
@@ -68,7 +84,28 @@ func newID() string {
 // ServeHTTP serves the requests of clients: polls, posts and websocket
 // handshakes. It returns when a request is answered, or its connection has
 // become a websocket.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.forwarder != nil {
+		r = s.forwarder.receive(r)
+	}
+	s.engine.ServeHTTP(w, r)
+}
+
+// Ready waits until the server has joined its cluster with the main namespace; other
+// namespaces join when they are created. Without a cluster it is ready at once. The
+// server works without the cluster as well, and joins in the background when the bus
+// is there: Ready is for those who do not want to serve before. It returns an error
+// if ctx ends, or the server is closed, before that.
+func (s *Server) Ready(ctx context.Context) error {
+	node := s.cluster()
+	if node == nil {
+		return nil
+	}
+	if err := node.Ready(ctx); err != nil || s.forwarder == nil {
+		return err
+	}
+	return s.forwarder.ready(ctx)
+}
 
 // Engine returns the Engine.IO layer.
 func (s *Server) Engine() *engineio.Server { return s.engine }
@@ -299,66 +336,5 @@ func (s *Server) safely(hook func()) {
 func (s *Server) refused(namespace string, err error) {
 	if t := s.opts.Trace; t.Refused != nil {
 		s.safely(func() { t.Refused(namespace, err) })
-	}
-}
-
-// Shutdown ends the server gracefully. New handshakes are refused with status
-// 503; all sockets are disconnected with reason ServerShuttingDown, after what
-// is queued for them was flushed (their clients see a closed transport and
-// reconnect, to whichever server answers by then); and it waits until their
-// handlers have returned. If ctx ends before that, connections are cut and the
-// error of ctx is returned; handlers may still run then, with contexts that are
-// cancelled at the latest 10 s after the disconnect.
-//
-// Do not call it from a handler. The http.Server that the server is mounted in
-// is left alone: shut it down afterwards, since it does not know of websockets.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.endSockets()
-	err := s.engine.Shutdown(ctx)
-	handled := make(chan struct{})
-	go func() {
-		defer close(handled)
-		s.live.Wait()
-	}()
-	if err == nil {
-		select {
-		case <-handled:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
-	s.closeNodes()
-	return err
-}
-
-// Close ends the server at once: new handshakes are refused, connections are cut
-// and sockets disconnected with reason ServerShuttingDown. It does not wait for
-// handlers.
-func (s *Server) Close() error {
-	s.endSockets()
-	err := s.engine.Close()
-	s.closeNodes()
-	return err
-}
-
-func (s *Server) endSockets() {
-	s.mu.Lock()
-	s.closing = true
-	s.mu.Unlock()
-	s.engine.StopAccepting()
-	for _, n := range s.all() {
-		for _, socket := range n.selectLocal(cluster.Selector{}) {
-			socket.end(ServerShuttingDown, nil)
-		}
-	}
-}
-
-func (s *Server) closeNodes() {
-	for _, n := range s.all() {
-		if node := n.cluster(); node != nil {
-			if err := node.Close(); err != nil {
-				s.opts.Logger.Warn("socketio: leaving the cluster failed", "namespace", n.name, "error", err)
-			}
-		}
 	}
 }

@@ -144,8 +144,17 @@ func (s *Socket) emit(f flags, event string, args []any) error {
 	return err
 }
 
-// send queues a packet. That a volatile one is dropped is no error.
+// send queues a packet, behind what was sent before. That a volatile one is dropped
+// is no error.
 func (s *Socket) send(out *engineio.Outgoing) error {
+	if s.ns.sequence.idle() {
+		return s.sendNow(out)
+	}
+	s.ns.sequence.do(func() { s.sendNow(out) })
+	return nil
+}
+
+func (s *Socket) sendNow(out *engineio.Outgoing) error {
 	if s.state.Load() == activating && s.hold(out, "") {
 		return nil
 	}
@@ -157,6 +166,16 @@ func (s *Socket) send(out *engineio.Outgoing) error {
 		return ErrDisconnected
 	}
 	return err
+}
+
+// deliverInOrder is deliver for an event that can wait for what was sent before. It
+// reports false if the socket has not taken it.
+func (s *Socket) deliverInOrder(out *engineio.Outgoing) bool {
+	if s.ns.sequence.idle() {
+		return s.deliver(out, "")
+	}
+	s.ns.sequence.do(func() { s.deliver(out, "") })
+	return true
 }
 
 // deliver queues an event of a broadcast. It reports whether the socket took it.
@@ -262,7 +281,9 @@ func (s *Socket) Disconnect(closeConn bool) {
 	s.disconnect()
 }
 
-func (s *Socket) disconnect() {
+func (s *Socket) disconnect() { s.inOrder(s.disconnectNow) }
+
+func (s *Socket) disconnectNow() {
 	// The packet comes last: when the client has it, it may come back at once.
 	if s.end(ServerNamespaceDisconnect, nil) {
 		s.conn.sendPacket(parser.Header{Type: parser.Disconnect, Namespace: s.name})

@@ -29,6 +29,10 @@ type Trace struct {
 	// EventSent is called for each Emit, with the number of sockets of this node
 	// to which it was queued. For an Emit to one socket s is that socket.
 	EventSent func(namespace, event string, s *Socket, receivers int)
+	// ClusterError is called for each event, or other message, that the other nodes of
+	// the cluster did not get, some or all, and for each failed attempt to reach the
+	// bus. The sockets of this node got theirs.
+	ClusterError func(namespace string, err error)
 	// Answered is called when a Call has its answer or has failed.
 	Answered func(namespace, event string, d time.Duration, err error)
 }

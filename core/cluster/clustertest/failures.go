@@ -16,8 +16,9 @@ import (
 func probe(t *testing.T, f *Faults, tr *trio) (numbered, named bool) {
 	t.Helper()
 	responses := make(chan *cluster.Message, 2)
-	f.Drop(func(_ string, m *cluster.Message) bool {
-		if m.Type == cluster.ServerSideEmitResponse {
+	f.Drop(func(to string, m *cluster.Message) bool {
+		// Some formats send responses to everybody.
+		if to == "a" && m.Type == cluster.ServerSideEmitResponse {
 			responses <- m
 		}
 		return false
@@ -34,7 +35,8 @@ func testDuplicates(t *testing.T, b cluster.Backend) {
 	f := NewFaults(b)
 	tr := newTrio(t, f)
 	if numbered, _ := probe(t, f, tr); !numbered {
-		t.Skip("messages are not numbered: the backend does not deliver twice")
+		t.Log("does not apply: messages are not numbered, so the backend does not deliver twice")
+		return
 	}
 	f.Duplicate(true)
 	exerciseCalls(t, tr)
@@ -120,6 +122,7 @@ func testKilled(t *testing.T, b cluster.Backend) {
 	}
 }
 
+// newHeartbeatTrio returns nil if the backend cannot do with heartbeats alone.
 func newHeartbeatTrio(t *testing.T, b cluster.Backend) (*Faults, *trio) {
 	t.Helper()
 	f := NewHeartbeatFaults(b)
@@ -132,7 +135,8 @@ func newHeartbeatTrio(t *testing.T, b cluster.Backend) (*Faults, *trio) {
 	}
 	tr.settle(t)
 	if _, named := probe(t, f, tr); !named {
-		t.Skip("responses do not tell whose they are: the backend must count its nodes")
+		t.Log("does not apply: responses do not tell whose they are, so the backend must count its nodes")
+		return nil, nil
 	}
 	return f, tr
 }
@@ -141,6 +145,9 @@ func newHeartbeatTrio(t *testing.T, b cluster.Backend) (*Faults, *trio) {
 // under way.
 func testKilledHeartbeats(t *testing.T, b cluster.Backend) {
 	f, tr := newHeartbeatTrio(t, b)
+	if tr == nil {
+		return
+	}
 	tr.c.update(func() { tr.c.silent = true; tr.c.sockets["c1"].silent = true })
 	counted := make(chan struct{}, 1)
 	f.Drop(func(to string, m *cluster.Message) bool {
@@ -191,6 +198,9 @@ func testKilledHeartbeats(t *testing.T, b cluster.Backend) {
 
 func testPausedHeartbeats(t *testing.T, b cluster.Backend) {
 	f, tr := newHeartbeatTrio(t, b)
+	if tr == nil {
+		return
+	}
 	f.Pause("c")
 	tr.a.waitPeers(t, 1)
 	tr.b.waitPeers(t, 1)

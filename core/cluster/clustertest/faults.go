@@ -92,13 +92,14 @@ func (f *Faults) Open(ctx context.Context, namespace, node string, receive func(
 	if f.heartbeats {
 		isLister, isCounter = false, false
 	}
-	recoverer, isRecoverer := link.(cluster.Recoverer)
+	inner, isRecoverer := link.(cluster.Recoverer)
+	recoverer := faultRecoverer{inner}
 	switch {
 	case isLister && isRecoverer:
 		return struct {
 			*faultLink
 			faultLister
-			cluster.Recoverer
+			faultRecoverer
 		}{l, faultLister{l, lister}, recoverer}, nil
 	case isLister:
 		return struct {
@@ -109,7 +110,7 @@ func (f *Faults) Open(ctx context.Context, namespace, node string, receive func(
 		return struct {
 			*faultLink
 			faultCounter
-			cluster.Recoverer
+			faultRecoverer
 		}{l, faultCounter{l, counter}, recoverer}, nil
 	case isCounter:
 		return struct {
@@ -119,7 +120,7 @@ func (f *Faults) Open(ctx context.Context, namespace, node string, receive func(
 	case isRecoverer:
 		return struct {
 			*faultLink
-			cluster.Recoverer
+			faultRecoverer
 		}{l, recoverer}, nil
 	}
 	return l, nil
@@ -301,4 +302,13 @@ func (l *faultLink) queued() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.queue) > 0
+}
+
+// faultRecoverer is an Echoer if the other recoverer is.
+type faultRecoverer struct{ cluster.Recoverer }
+
+// Echoes implements [cluster.Echoer].
+func (r faultRecoverer) Echoes() bool {
+	e, ok := r.Recoverer.(cluster.Echoer)
+	return ok && e.Echoes()
 }

@@ -260,7 +260,8 @@ func testPeers(t *testing.T, b cluster.Backend) {
 	second = join(t, b, "/", "b")
 	a.waitPeers(t, 2)
 	second.addSocket("b1")
-	check(t, broadcast(a, "b1", "again"))
+	_, err := a.Broadcast(t.Context(), cluster.Selector{}, cluster.Flags{}, event("again"))
+	check(t, err)
 	second.wait(t, "event after the return", func() bool { return len(second.sockets["b1"].got) == 1 })
 }
 

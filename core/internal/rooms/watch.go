@@ -10,14 +10,28 @@ type watch struct {
 	opened, closed func(room string, own bool)
 }
 
-// Watch has opened called for each room that gets its first active member, and
-// closed when the last has left; own tells that the room is that of a member's
-// own id. For any one room the calls come in order. They are made with locks
-// held: they must not block, nor use the index. Call it before the first Insert.
+// Watch has opened called for each room that has active members now or gets its
+// first one, and closed when the last has left; own tells that the room is that of a
+// member's own id. For any one room the calls come in order. They are made with
+// locks held: they must not block, nor use the index. It is called once at most.
 func (x *Index[M]) Watch(opened, closed func(room string, own bool)) {
 	w := &watch{uses: make(map[string]int), opened: opened, closed: closed}
 	for i := range x.shards {
-		x.shards[i].watch = w
+		x.shards[i].watchWith(w)
+	}
+}
+
+func (sh *shard[M]) watchWith(w *watch) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.watch = w
+	for id, e := range sh.members {
+		if e.active && !e.leftOwn {
+			w.open(id, true)
+		}
+	}
+	for room := range sh.rooms {
+		w.open(room, false)
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 const prefix = "github.com/gosocketio/sio/"
 
 // published are the modules by their directories. Examples are not among them.
-var published = []string{"core", "adapters/nethttp", "adapters/gin", "adapters/echo", "adapters/chi"}
+var published = []string{"core", "adapters/nethttp", "adapters/gin", "adapters/echo", "adapters/chi", "adapters/redis", "adapters/nats"}
 
 func main() {
 	log.SetFlags(0)
@@ -75,6 +75,9 @@ func programs(root string) (map[string]string, error) {
 		"adapters/nethttp": program("nethttp", "siohttp", `"net/http"`, "http.NewServeMux()"),
 		"adapters/echo":    program("echo", "sioecho", `"github.com/labstack/echo/v4"`, "echo.New()"),
 		"adapters/chi":     program("chi", "siochi", `"github.com/go-chi/chi/v5"`, "chi.NewRouter()"),
+		"adapters/redis": clusterProgram("redis", `"github.com/redis/go-redis/v9"`,
+			"sioredis.NewPubSub(redis.NewClient(&redis.Options{}), nil)"),
+		"adapters/nats": clusterProgram("nats", `"github.com/nats-io/nats.go"`, "sionats.New(&nats.Conn{}, nil)"),
 	}, nil
 }
 
@@ -95,6 +98,23 @@ func main() {
 	%[2]s.Attach(%[4]s, sio)
 }
 `, dir, pkg, router, construct, prefix)
+}
+
+// clusterProgram returns a program that makes a backend.
+func clusterProgram(dir, driver, construct string) string {
+	return fmt.Sprintf(`package main
+
+import (
+	%[2]s
+
+	sio%[1]s "%[4]sadapters/%[1]s"
+	"%[4]score/cluster"
+)
+
+func backend() cluster.Backend { return %[3]s }
+
+func main() { println(backend() != nil) }
+`, dir, driver, construct, prefix)
 }
 
 // readmeChat returns the first whole program in the README, or the quick start

@@ -1,0 +1,181 @@
+package cluster
+
+import (
+	"sync"
+	"time"
+)
+
+// echoPatience is how long a message may take to come back after the bus took it.
+const echoPatience = 2 * time.Second
+
+// echoes are the recoverable messages of a node that the bus took and that have not
+// come back yet, see [Echoer].
+type echoes struct {
+	order sync.Mutex // held while an Immediate publishes, so that waiting is in order
+
+	mu      sync.Mutex
+	waiting []*logged
+	sending chan struct{} // closed when the publishing under way has its results; nil if none is
+	late    *time.Timer   // delivers what does not come back; nil until needed
+	closed  bool
+}
+
+// logged is a message whose offset is known.
+type logged struct {
+	offset  string
+	deliver func(offset string)
+	at      time.Time
+}
+
+// Echoes reports whether what is sent with PostLogged comes back in the order of all
+// nodes, see [Echoer].
+func (n *Node) Echoes() bool {
+	c := n.links.Load()
+	return c != nil && c.echoes
+}
+
+// PostLogged is Post for a message that is to be replayed to those who miss it (see
+// [Message.Recoverable]). If it reports true, deliver will be called once, which sends
+// the event to the sockets of this node, with its offset unless that is empty: with
+// an [Echoer] at the place of the message in the order of all nodes, else when the
+// offset is known, and without one as soon as it is clear that there will be none.
+// The calls come in the order of those of PostLogged; they are made by goroutines of
+// the node, but at once with an [Immediate] that is no Echoer. If it reports false, the event is to be sent without an offset.
+func (n *Node) PostLogged(m *Message, deliver func(offset string)) (taken bool, err error) {
+	m.Echo = n.Echoes()
+	if n.immediate && n.links.Load() != nil {
+		return n.logNow(m, deliver)
+	}
+	err = n.push(&outgoing{m: m, echo: m.Echo, done: func(offset string, _ error) {
+		if !n.await(m, offset, deliver) {
+			deliver(offset)
+		}
+	}})
+	if err != nil {
+		return false, err
+	}
+	return true, n.outages.latest()
+}
+
+// logNow is for Immediates.
+func (n *Node) logNow(m *Message, deliver func(string)) (taken bool, err error) {
+	n.echo.order.Lock()
+	n.echo.begin()
+	offset, err := n.publishNow(n.ctx, m)
+	taken = n.await(m, offset, deliver)
+	n.echo.end()
+	n.echo.order.Unlock()
+	if !taken && offset != "" {
+		deliver(offset) // it does not come back
+		taken = true
+	}
+	return taken, err
+}
+
+// await has a message delivered when it comes back. It reports false if it will not.
+func (n *Node) await(m *Message, offset string, deliver func(string)) bool {
+	e := &n.echo
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if offset == "" || !m.Echo || e.closed {
+		return false
+	}
+	e.waiting = append(e.waiting, &logged{offset, deliver, time.Now()})
+	if len(e.waiting) == 1 {
+		n.watchEchoesLocked()
+	}
+	return true
+}
+
+func (n *Node) watchEchoesLocked() {
+	e := &n.echo
+	wait := time.Until(e.waiting[0].at.Add(echoPatience))
+	if e.late == nil {
+		e.late = time.AfterFunc(wait, n.echoesLate)
+		return
+	}
+	e.late.Reset(wait)
+}
+
+// echoed handles a message that came back. If it is not known yet, its Publish has
+// not returned, but is about to: what follows in the order has to wait.
+func (n *Node) echoed(m *Message) {
+	e := &n.echo
+	found := e.take(m.Offset)
+	if found == nil {
+		e.mu.Lock()
+		sending := e.sending
+		e.mu.Unlock()
+		if sending == nil {
+			return
+		}
+		<-sending
+		found = e.take(m.Offset)
+	}
+	for _, l := range found {
+		l.deliver(l.offset)
+	}
+}
+
+// take returns the message with that offset, behind those before it, which are not
+// going to come any more; none if it is not known.
+func (e *echoes) take(offset string) []*logged {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, l := range e.waiting {
+		if l.offset == offset {
+			found := e.waiting[: i+1 : i+1]
+			e.waiting = e.waiting[i+1:]
+			return found
+		}
+	}
+	return nil
+}
+
+// echoesLate delivers what has not come back in time.
+func (n *Node) echoesLate() {
+	e := &n.echo
+	oldest := time.Now().Add(-echoPatience)
+	e.mu.Lock()
+	i := 0
+	for i < len(e.waiting) && !e.waiting[i].at.After(oldest) {
+		i++
+	}
+	late := e.waiting[:i:i]
+	e.waiting = e.waiting[i:]
+	if len(e.waiting) > 0 {
+		n.watchEchoesLocked()
+	}
+	e.mu.Unlock()
+	for _, l := range late {
+		l.deliver(l.offset)
+	}
+}
+
+// begin and end enclose a Publish whose messages may come back before it returns.
+func (e *echoes) begin() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sending = make(chan struct{})
+}
+
+func (e *echoes) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(e.sending)
+	e.sending = nil
+}
+
+// close delivers what has not come back when the link is closed.
+func (e *echoes) close() {
+	e.mu.Lock()
+	rest := e.waiting
+	e.waiting, e.closed = nil, true
+	if e.late != nil {
+		e.late.Stop()
+	}
+	e.mu.Unlock()
+	for _, l := range rest {
+		l.deliver(l.offset)
+	}
+}

@@ -1,0 +1,180 @@
+package socketio
+
+import (
+	"context"
+	"crypto/hmac"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/gosocketio/sio/core/cluster"
+	"github.com/gosocketio/sio/core/parser"
+)
+
+// forwardingEvent is the event by which nodes tell each other their URLs, in the
+// main namespace. Its argument, and the answer, is an announcement. Node.js servers
+// ignore it.
+const forwardingEvent = "sio:forwarding"
+
+// announcement says where a node is reached.
+type announcement struct {
+	Node  string `json:"node"`
+	URL   string `json:"url"`
+	Proof string `json:"proof"`
+}
+
+// peer is another node that requests can be forwarded to.
+type peer struct {
+	owner owner
+	name  string
+	url   *url.URL
+}
+
+const (
+	// askEvery is the shortest time between two questions to all nodes where a node
+	// is. Only the sessions of nodes that are gone, or have just come, lead to one.
+	askEvery = time.Second
+	// askTimeout is how long the nodes have to answer.
+	askTimeout = time.Second
+	// maxPeers bounds what is remembered of nodes that may be long gone.
+	maxPeers = 1024
+)
+
+// peers is what a node knows of where the others are.
+type peers struct {
+	keys keyring
+	own  announcement
+	node func() *cluster.Node // nil while there is none
+
+	mu     sync.Mutex
+	known  map[owner]*peer
+	asking chan struct{} // closed when the question under way has its answers
+	next   time.Time     // of the next question, at the earliest
+}
+
+func newPeers(keys keyring, node, url string, membership func() *cluster.Node) *peers {
+	return &peers{
+		keys:  keys,
+		own:   announcement{Node: node, URL: url, Proof: keys.announcementProof(node, url)},
+		node:  membership,
+		known: make(map[owner]*peer),
+	}
+}
+
+// find returns a node; nil if there is none, or if it does not say where it is
+// within a second. It blocks no longer than that, or until ctx ends.
+func (ps *peers) find(ctx context.Context, o owner) *peer {
+	p, asking := ps.lookup(o)
+	switch {
+	case p != nil:
+		return p
+	case asking != nil:
+		select {
+		case <-asking:
+		case <-ctx.Done():
+		}
+	case ps.begin(false):
+		ps.ask()
+	}
+	p, _ = ps.lookup(o)
+	return p
+}
+
+func (ps *peers) lookup(o owner) (p *peer, asking <-chan struct{}) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return ps.known[o], ps.asking
+}
+
+// begin reports whether the caller is to ask: nobody does now, or did so lately. The
+// latter does not count if it must be.
+func (ps *peers) begin(must bool) bool {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.asking != nil || !must && time.Now().Before(ps.next) {
+		return false
+	}
+	ps.asking = make(chan struct{})
+	ps.next = time.Now().Add(askEvery)
+	return true
+}
+
+// announce tells the other nodes where this one is, and learns where they are. It
+// blocks until they have answered, at most askTimeout.
+func (ps *peers) announce() {
+	if ps.begin(true) {
+		ps.ask()
+	}
+}
+
+// ask asks all nodes, after begin.
+func (ps *peers) ask() {
+	defer func() {
+		ps.mu.Lock()
+		close(ps.asking)
+		ps.asking = nil
+		ps.mu.Unlock()
+	}()
+	node := ps.node()
+	payload, err := encodePayload(forwardingEvent, []any{ps.own})
+	if node == nil || err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	call := node.ServerSideCall(ctx, payload)
+	defer call.Close()
+	for _, answer := range call.Answers() {
+		if args, err := decodePayload(answer); err == nil {
+			ps.learn(args)
+		}
+	}
+}
+
+// learn takes note of an announcement, if it is genuine.
+func (ps *peers) learn(args parser.Args) {
+	var a announcement
+	if args.DecodeOne(&a) != nil || a.Node == ps.own.Node || !hmac.Equal([]byte(a.Proof), []byte(ps.keys.announcementProof(a.Node, a.URL))) {
+		return
+	}
+	u, err := url.Parse(a.URL)
+	if err != nil {
+		return
+	}
+	p := &peer{owner: ps.keys.owner(a.Node), name: a.Node, url: u}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if len(ps.known) >= maxPeers {
+		clear(ps.known)
+	}
+	ps.known[p.owner] = p
+}
+
+// learnPeer handles the event by which another node says where it is, and answers it.
+// It does not block.
+func (s *Server) learnPeer(args parser.Args, reply func(cluster.Payload)) {
+	var answer []any // a node that does not forward says nothing, and nobody has to wait for it
+	if s.forwarder != nil {
+		s.forwarder.peers.learn(args)
+		answer = []any{s.forwarder.peers.own}
+	}
+	if payload, err := encodeValues(answer...); err == nil && reply != nil {
+		reply(payload)
+	}
+}
+
+// forget forgets a node that was not reached, so that it is asked for again.
+func (ps *peers) forget(p *peer) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.known[p.owner] == p {
+		delete(ps.known, p.owner)
+	}
+}
+
+// left forgets a node that has left the cluster.
+func (ps *peers) left(node string) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	delete(ps.known, ps.keys.owner(node))
+}
