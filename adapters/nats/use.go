@@ -1,3 +1,6 @@
 package sionats
-import (_ "github.com/nats-io/nats.go"
- _ "github.com/gosocketio/sio/core/cluster")
+
+import (
+	_ "github.com/gosocketio/sio/core/cluster"
+	_ "github.com/nats-io/nats.go"
+)

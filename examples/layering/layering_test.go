@@ -34,7 +34,7 @@ var arrows = []struct {
 	{"adapters/echo", []string{"core/socketio"}},
 	{"adapters/chi", []string{"core/socketio"}},
 	{"adapters/redis", []string{"core/cluster", "core/parser"}},
-	{"adapters/redis/internal/*", []string{"core/cluster", "core/parser", "adapters/redis/internal/*"}},
+	{"adapters/redis/redistest", std},
 	{"adapters/nats", []string{"core/cluster", "core/parser"}},
 }
 
@@ -45,7 +45,7 @@ var foreign = map[string][]string{
 	"adapters/gin":     {"github.com/gin-gonic/gin"},
 	"adapters/echo":    {"github.com/labstack/echo/v4"},
 	"adapters/chi":     {"github.com/go-chi/chi/v5"},
-	"adapters/redis":   {"github.com/redis/go-redis/v9", "github.com/vmihailenco/msgpack/v5"},
+	"adapters/redis":   {"github.com/redis/go-redis/v9"},
 	"adapters/nats":    {"github.com/nats-io/nats.go"},
 }
 
