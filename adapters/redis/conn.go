@@ -225,19 +225,14 @@ func (g *guard) at(ctx context.Context, key string, command func(context.Context
 		if err != nil {
 			return err
 		}
-		if err = command(ctx, master); redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK") {
+		if err = command(ctx, master); moved(err) {
 			return command(ctx, nodes)
 		}
 		return err
 	})
 }
 
-// publish publishes on a channel.
-func (g *guard) publish(ctx context.Context, sharded bool, channel string, payload []byte) error {
-	return g.at(ctx, channel, func(ctx context.Context, c redis.Cmdable) error {
-		if sharded {
-			return c.SPublish(ctx, channel, payload).Err()
-		}
-		return c.Publish(ctx, channel, payload).Err()
-	})
+// moved reports whether a server of a Redis Cluster says that a key is on another.
+func moved(err error) bool {
+	return redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK")
 }

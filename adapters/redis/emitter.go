@@ -37,14 +37,13 @@ type Emitter struct {
 // here too.
 func NewEmitter(rdb redis.UniversalClient, opts *PubSubOptions) *Emitter {
 	o := opts.withDefaults()
-	g := newGuard(rdb, o.Timeout, o.OnError)
-	return newEmitter(g, func(ctx context.Context, m *cluster.Message) error {
+	return newEmitter(newGuard(rdb, o.Timeout, o.OnError), func(m *cluster.Message) *command {
 		names := classicNames(o.Key, m.Namespace)
 		channel, payload, err := names.encode(m)
 		if err != nil {
-			return fmt.Errorf("sioredis: encode: %w", err)
+			return failed(err)
 		}
-		return g.publish(ctx, false, channel, payload)
+		return publishing(false, channel, payload)
 	})
 }
 
@@ -52,36 +51,27 @@ func NewEmitter(rdb redis.UniversalClient, opts *PubSubOptions) *Emitter {
 // official emitter has no such format, but official servers understand it.
 func NewShardedEmitter(rdb redis.UniversalClient, opts *ShardedOptions) *Emitter {
 	o := opts.withDefaults()
-	g := newGuard(rdb, o.Timeout, o.OnError)
 	r := &shardedRouter{opts: &o}
-	return newEmitter(g, func(ctx context.Context, m *cluster.Message) error {
-		payload, err := encodeMessage(m)
-		if err != nil {
-			return err
-		}
-		return g.publish(ctx, true, r.channel(m), payload)
-	})
+	return newEmitter(newGuard(rdb, o.Timeout, o.OnError), r.command)
 }
 
 // NewStreamsEmitter returns an emitter to servers with a [Streams] backend, in the
 // format of @socket.io/redis-streams-emitter 0.1.
 func NewStreamsEmitter(rdb redis.UniversalClient, opts *StreamsOptions) *Emitter {
 	o := opts.withDefaults()
-	g := newGuard(rdb, o.Timeout, o.OnError)
-	return newEmitter(g, func(ctx context.Context, m *cluster.Message) error {
-		_, err := addEntry(ctx, g, o.streamOf(m.Namespace), o.MaxLen, m)
-		return err
+	return newEmitter(newGuard(rdb, o.Timeout, o.OnError), func(m *cluster.Message) *command {
+		return adding(o.streamOf(m.Namespace), o.MaxLen, m)
 	})
 }
 
-func newEmitter(g *guard, send func(context.Context, *cluster.Message) error) *Emitter {
-	return &Emitter{Selection{out: &emitterOut{guard: g, send: send}, namespace: "/"}}
+func newEmitter(g *guard, command func(*cluster.Message) *command) *Emitter {
+	return &Emitter{Selection{out: &emitterOut{guard: g, command: command}, namespace: "/"}}
 }
 
 // emitterOut is the way out of an emitter.
 type emitterOut struct {
-	guard *guard
-	send  func(context.Context, *cluster.Message) error
+	guard   *guard
+	command func(*cluster.Message) *command
 }
 
 // Of selects a namespace. A missing slash at its beginning is added.
@@ -195,7 +185,9 @@ func (s Selection) send(ctx context.Context, m *cluster.Message) error {
 	}
 	m.From, m.Namespace = cluster.EmitterID, s.namespace
 	m.Selector, m.Flags = cluster.Selector{Rooms: s.rooms, Except: s.except}, s.flags
-	return s.out.send(ctx, m)
+	c := s.out.command(m)
+	s.out.guard.run(ctx, c)
+	return c.err
 }
 
 // canonical is the form in which events travel between nodes.

@@ -109,11 +109,15 @@ func (l *link) ignore(kind int, names ...string) {
 	}
 }
 
-// deliver hands a message of another node to this one, after the one before.
+// deliver hands a message of another node to this one.
 func (l *link) deliver(m *cluster.Message) {
-	if m.From == l.node {
-		return
+	if m.From != l.node {
+		l.pass(m)
 	}
+}
+
+// pass hands a message to the node, after the one before.
+func (l *link) pass(m *cluster.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.isClosed() {
@@ -137,10 +141,48 @@ func (l *link) malformed(where string, err error) {
 
 // send publishes on a channel.
 func (l *link) send(ctx context.Context, channel string, payload []byte) error {
-	if l.isClosed() {
-		return cluster.ErrClosed
+	c := publishing(l.hub.sharded, channel, payload)
+	l.run(ctx, c)
+	return c.err
+}
+
+// run carries out commands, unless the link is closed.
+func (l *link) run(ctx context.Context, commands ...*command) {
+	if !l.isClosed() {
+		l.guard.run(ctx, commands...)
+		return
 	}
-	return l.guard.publish(ctx, l.hub.sharded, channel, payload)
+	for _, c := range commands {
+		c.err = cluster.ErrClosed
+	}
+}
+
+// publisher publishes the messages of a link; command says how.
+type publisher struct {
+	link    *link
+	command func(*cluster.Message) *command
+}
+
+// Publish implements [cluster.Link].
+func (p publisher) Publish(ctx context.Context, m *cluster.Message) (offset string, err error) {
+	r := p.PublishBatch(ctx, []*cluster.Message{m})[0]
+	return r.Offset, r.Err
+}
+
+// PublishBatch implements [cluster.Batcher], with a pipeline.
+func (p publisher) PublishBatch(ctx context.Context, messages []*cluster.Message) []cluster.PublishResult {
+	commands := make([]*command, len(messages))
+	for i, m := range messages {
+		commands[i] = p.command(m)
+	}
+	p.link.run(ctx, commands...)
+	results := make([]cluster.PublishResult, len(messages))
+	for i, c := range commands {
+		if results[i].Err = c.err; c.err == nil && messages[i].Recoverable() {
+			results[i].Offset = c.id()
+		}
+	}
+	return results
 }
 
 // peers counts the other nodes that listen on a channel.

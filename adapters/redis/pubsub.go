@@ -3,7 +3,6 @@ package sioredis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -45,8 +44,8 @@ func (o *PubSubOptions) withDefaults() PubSubOptions {
 
 // PubSub is a [cluster.Backend] for the classic format: that of
 // @socket.io/redis-adapter 8, with which it can share a cluster, and of
-// @socket.io/redis-emitter. Its links are [cluster.Counter] and
-// [cluster.RoomListener].
+// @socket.io/redis-emitter. Its links are [cluster.Batcher],
+// [cluster.Counter] and [cluster.RoomListener].
 //
 // Answers do not tell whose they are: a [cluster.MissingError] can only say how many
 // nodes are missing.
@@ -71,6 +70,7 @@ func (b *PubSub) Open(ctx context.Context, namespace, node string, receive func(
 		return nil, err
 	}
 	l := &pubsubLink{link: base, specific: b.opts.SpecificResponseChannel, names: classicNames(b.opts.Key, namespace), rooms: map[string]struct{}{}}
+	l.publisher = publisher{base, l.command}
 	l.pattern = escapePattern(l.names.events) + "*"
 	l.own = l.names.responses + node + "#"
 	err = l.listen(ctx, patterns, l.takeEvent, l.pattern)
@@ -95,6 +95,7 @@ func escapePattern(s string) string {
 // pubsubLink is one node in one namespace.
 type pubsubLink struct {
 	*link
+	publisher
 	specific     bool
 	names        classic
 	pattern, own string
@@ -103,16 +104,16 @@ type pubsubLink struct {
 	rooms   map[string]struct{} // that have members here
 }
 
-// Publish implements [cluster.Link].
-func (l *pubsubLink) Publish(ctx context.Context, m *cluster.Message) (string, error) {
+// command makes the command that publishes a message.
+func (l *pubsubLink) command(m *cluster.Message) *command {
 	channel, payload, err := l.names.encode(m)
 	if err != nil {
-		return "", fmt.Errorf("sioredis: encode: %w", err)
+		return failed(err)
 	}
 	if channel == l.names.responses && l.specific && m.To != "" && m.Type != cluster.ServerSideEmitResponse {
 		channel += m.To + "#"
 	}
-	return "", l.send(ctx, channel, payload)
+	return publishing(false, channel, payload)
 }
 
 // Peers implements [cluster.Counter].
@@ -207,6 +208,7 @@ func (l *pubsubLink) tellRooms(question *cluster.Message) {
 
 var _ interface {
 	cluster.Link
+	cluster.Batcher
 	cluster.Counter
 	cluster.RoomListener
 } = (*pubsubLink)(nil)

@@ -2,7 +2,6 @@ package sioredis
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,6 +103,7 @@ func (b *Sharded) Open(ctx context.Context, namespace, node string, receive func
 		return nil, err
 	}
 	l := &shardedLink{link: base, router: &b.router, public: channelOf(b.opts.ChannelPrefix, namespace, "")}
+	l.publisher = publisher{base, l.router.command}
 	l.rooms.change = l.changeRoom
 	if err := l.listen(ctx, channels, l.take, l.public, l.private(node)); err != nil {
 		l.Close()
@@ -115,6 +115,7 @@ func (b *Sharded) Open(ctx context.Context, namespace, node string, receive func
 // shardedLink is one node in one namespace.
 type shardedLink struct {
 	*link
+	publisher
 	router *shardedRouter
 	public string // channel
 	rooms  roomSubscriptions
@@ -123,32 +124,28 @@ type shardedLink struct {
 // private returns the channel of a node or a room.
 func (l *shardedLink) private(name string) string { return l.public + name + "#" }
 
-// Publish implements [cluster.Link].
-func (l *shardedLink) Publish(ctx context.Context, m *cluster.Message) (string, error) {
-	payload, err := encodeMessage(m)
-	if err != nil {
-		return "", err
-	}
-	return "", l.send(ctx, l.router.channel(m), payload)
-}
-
 // encodeMessage makes JSON of a message, or msgpack if there are binary values.
 func encodeMessage(m *cluster.Message) ([]byte, error) {
 	payload := appendMessage(make([]byte, 0, len(m.Payload.JSON)+192), m)
 	if len(m.Payload.Attachments) == 0 {
 		return payload, nil
 	}
-	payload, err := appendMsgpack(nil, payload, m.Payload.Attachments)
-	if err != nil {
-		return nil, fmt.Errorf("sioredis: encode: %w", err)
-	}
-	return payload, nil
+	return appendMsgpack(nil, payload, m.Payload.Attachments)
 }
 
 // shardedRouter knows which channel a message goes by.
 type shardedRouter struct {
 	opts   *ShardedOptions
 	joined recentRooms // the channels of rooms
+}
+
+// command makes the command that publishes a message.
+func (r *shardedRouter) command(m *cluster.Message) *command {
+	payload, err := encodeMessage(m)
+	if err != nil {
+		return failed(err)
+	}
+	return publishing(true, r.channel(m), payload)
 }
 
 func (r *shardedRouter) channel(m *cluster.Message) string {
@@ -328,6 +325,7 @@ func (r *roomSubscriptions) close() []string {
 
 var _ interface {
 	cluster.Link
+	cluster.Batcher
 	cluster.Counter
 	cluster.RoomListener
 } = (*shardedLink)(nil)

@@ -74,8 +74,8 @@ func (o *StreamsOptions) withDefaults() StreamsOptions {
 
 // Streams is a [cluster.Backend] that carries events in Redis streams, and requests
 // with their responses by pub/sub: the format of @socket.io/redis-streams-adapter
-// 0.3, with which it can share a cluster. Its links are [cluster.Counter] and
-// [cluster.Recoverer].
+// 0.3, with which it can share a cluster. Its links are [cluster.Batcher],
+// [cluster.Counter], [cluster.Recoverer] and [cluster.Echoer].
 //
 // Since events are kept in a stream, nodes that are cut off for a short time do not
 // miss any, and clients are recovered on whichever node they come back to.
@@ -114,6 +114,7 @@ func (b *Streams) Open(ctx context.Context, namespace, node string, receive func
 		link: base, b: b, stream: b.opts.streamOf(namespace),
 		public: channelOf(b.opts.ChannelPrefix, namespace, ""), private: channelOf(b.opts.ChannelPrefix, namespace, node),
 	}
+	l.publisher = publisher{base, l.command}
 	b.attach(l)
 	err = l.reader.wait(ctx)
 	if err == nil {

@@ -2,7 +2,6 @@ package sioredis
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/redis/go-redis/v9"
 
@@ -12,6 +11,7 @@ import (
 // streamsLink is one node in one namespace.
 type streamsLink struct {
 	*link
+	publisher
 	b               *Streams
 	stream          string
 	reader          *streamReader
@@ -29,45 +29,31 @@ func durable(m *cluster.Message) bool {
 	return false
 }
 
-// Publish implements [cluster.Link].
-func (l *streamsLink) Publish(ctx context.Context, m *cluster.Message) (offset string, err error) {
-	if l.isClosed() {
-		return "", cluster.ErrClosed
+// command makes the command for a message. What is not kept, a request to all or a
+// response, is published.
+func (l *streamsLink) command(m *cluster.Message) *command {
+	if durable(m) {
+		return adding(l.stream, l.b.opts.MaxLen, m)
 	}
-	if !durable(m) {
-		return "", l.publish(ctx, m)
-	}
-	id, err := addEntry(ctx, l.guard, l.stream, l.b.opts.MaxLen, m)
-	if err != nil || !m.Recoverable() {
-		return "", err
-	}
-	return id, nil
-}
-
-// addEntry adds a message to a stream.
-func addEntry(ctx context.Context, g *guard, stream string, maxLen int64, m *cluster.Message) (id string, err error) {
-	fields, err := encodeEntry(m)
-	if err != nil {
-		return "", fmt.Errorf("sioredis: encode: %w", err)
-	}
-	err = g.at(ctx, stream, func(ctx context.Context, c redis.Cmdable) (err error) {
-		id, err = c.XAdd(ctx, &redis.XAddArgs{Stream: stream, MaxLen: maxLen, Approx: true, ID: "*", Values: fields}).Result()
-		return err
-	})
-	return id, err
-}
-
-// publish sends a message that is not kept: a request to all, or a response.
-func (l *streamsLink) publish(ctx context.Context, m *cluster.Message) error {
 	channel := l.public
 	if m.To != "" {
 		channel = channelOf(l.b.opts.ChannelPrefix, l.namespace, m.To)
 	}
 	payload, err := appendMessageMsgpack(nil, m)
 	if err != nil {
-		return fmt.Errorf("sioredis: encode: %w", err)
+		return failed(err)
 	}
-	return l.send(ctx, channel, payload)
+	return publishing(l.hub.sharded, channel, payload)
+}
+
+// Echoes implements [cluster.Echoer].
+func (l *streamsLink) Echoes() bool { return true }
+
+// echo tells the node that it is the turn of an entry that it has published itself.
+func (l *streamsLink) echo(e *redis.XMessage) {
+	if e.Values["type"] == broadcastType {
+		l.pass(&cluster.Message{Type: cluster.Broadcast, From: l.node, Namespace: l.namespace, Offset: e.ID})
+	}
 }
 
 // Peers implements [cluster.Counter].

@@ -171,12 +171,14 @@ func (r *streamReader) deliver(entries []redis.XMessage) {
 	}
 }
 
-// hand gives an entry to the links that have not written it.
+// hand gives an entry to the links, and only its position to the one whose node has
+// written it.
 func (r *streamReader) hand(e *redis.XMessage, links []*streamsLink) {
 	uid, _ := e.Values["uid"].(string)
 	var m *cluster.Message
 	for _, l := range links {
 		if l.node == uid {
+			l.echo(e)
 			continue
 		}
 		if m == nil {
@@ -212,13 +214,14 @@ func (r *streamReader) move(id entryID) {
 	}
 }
 
-// reach waits until the links have got the entry with an id, or ctx ends.
-func (r *streamReader) reach(ctx context.Context, id entryID) {
+// reach waits until the links have got the entry with an id. It fails if ctx ends
+// before that.
+func (r *streamReader) reach(ctx context.Context, id entryID) error {
 	for {
 		r.mu.Lock()
 		if !r.pos.less(id) {
 			r.mu.Unlock()
-			return
+			return nil
 		}
 		if r.moved == nil {
 			r.moved = make(chan struct{})
@@ -228,7 +231,7 @@ func (r *streamReader) reach(ctx context.Context, id entryID) {
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -135,6 +135,11 @@ func (l *streamsLink) Missed(ctx context.Context, s *cluster.Session, offset str
 	if pages > 0 && !l.kept(ctx, offset) {
 		return nil, cluster.ErrUnknownOffset // the stream may have been trimmed meanwhile
 	}
+	ctx, cancel := context.WithTimeout(ctx, l.hub.timeout)
+	defer cancel()
+	if err := l.reader.reach(ctx, from); err != nil {
+		return nil, fmt.Errorf("sioredis: this node lags behind: %w", err)
+	}
 	return missed, nil
 }
 
@@ -184,6 +189,8 @@ const broadcastType = "3"
 
 var _ interface {
 	cluster.Link
+	cluster.Batcher
 	cluster.Counter
 	cluster.Recoverer
+	cluster.Echoer
 } = (*streamsLink)(nil)

@@ -108,7 +108,11 @@ type RoomListener interface {
 // them, if [Message.Echo] is set, at the place that their offset has in the order: all
 // nodes receive such messages in the order of the offsets. So clients do, and none
 // can miss an event, or get it twice, because those of its own node took another way.
-// It may deliver other messages back too, which are ignored.
+// Of what comes back only From, Namespace and Offset matter, and it may do so before
+// Publish has returned. Other messages may be delivered back too, and are ignored.
+//
+// Without it, a client that is recovered can miss an event, or get it twice, if two
+// nodes sent at the same time.
 type Echoer interface {
 	// Echoes reports whether the link does that. It does not change.
 	Echoes() bool

@@ -11,12 +11,14 @@ const echoPatience = 2 * time.Second
 // echoes are the recoverable messages of a node that the bus took and that have not
 // come back yet, see [Echoer].
 type echoes struct {
-	order sync.Mutex // held while an Immediate publishes, so that waiting is in order
+	// Lock order: order or late, then mu.
+	order sync.Mutex // held from begin to end, so that waiting is in order
+	late  sync.Mutex // held by who delivers what does not come back
 
 	mu      sync.Mutex
 	waiting []*logged
 	sending chan struct{} // closed when the publishing under way has its results; nil if none is
-	late    *time.Timer   // delivers what does not come back; nil until needed
+	timer   *time.Timer   // for what does not come back; nil until needed
 	closed  bool
 }
 
@@ -38,9 +40,13 @@ func (n *Node) Echoes() bool {
 // [Message.Recoverable]). If it reports true, deliver will be called once, which sends
 // the event to the sockets of this node, with its offset unless that is empty: with
 // an [Echoer] at the place of the message in the order of all nodes, else when the
-// offset is known, and without one as soon as it is clear that there will be none.
-// The calls come in the order of those of PostLogged; they are made by goroutines of
-// the node, but at once with an [Immediate] that is no Echoer. If it reports false, the event is to be sent without an offset.
+// offset is known, and without one as soon as it is clear that there will be none:
+// such a call can come before those of earlier messages. The calls are made by
+// goroutines of the node, but at once with an [Immediate] that is no Echoer. If it
+// reports false, the event is to be sent without an offset.
+//
+// With an Echoer, what has not come back 2 s after the bus took it is delivered all
+// the same, since the bus is away then.
 func (n *Node) PostLogged(m *Message, deliver func(offset string)) (taken bool, err error) {
 	m.Echo = n.Echoes()
 	if n.immediate && n.links.Load() != nil {
@@ -59,12 +65,10 @@ func (n *Node) PostLogged(m *Message, deliver func(offset string)) (taken bool, 
 
 // logNow is for Immediates.
 func (n *Node) logNow(m *Message, deliver func(string)) (taken bool, err error) {
-	n.echo.order.Lock()
 	n.echo.begin()
 	offset, err := n.publishNow(n.ctx, m)
 	taken = n.await(m, offset, deliver)
 	n.echo.end()
-	n.echo.order.Unlock()
 	if !taken && offset != "" {
 		deliver(offset) // it does not come back
 		taken = true
@@ -90,11 +94,11 @@ func (n *Node) await(m *Message, offset string, deliver func(string)) bool {
 func (n *Node) watchEchoesLocked() {
 	e := &n.echo
 	wait := time.Until(e.waiting[0].at.Add(echoPatience))
-	if e.late == nil {
-		e.late = time.AfterFunc(wait, n.echoesLate)
+	if e.timer == nil {
+		e.timer = time.AfterFunc(wait, n.echoesLate)
 		return
 	}
-	e.late.Reset(wait)
+	e.timer.Reset(wait)
 }
 
 // echoed handles a message that came back. If it is not known yet, its Publish has
@@ -135,6 +139,8 @@ func (e *echoes) take(offset string) []*logged {
 // echoesLate delivers what has not come back in time.
 func (n *Node) echoesLate() {
 	e := &n.echo
+	e.late.Lock()
+	defer e.late.Unlock()
 	oldest := time.Now().Add(-echoPatience)
 	e.mu.Lock()
 	i := 0
@@ -154,6 +160,7 @@ func (n *Node) echoesLate() {
 
 // begin and end enclose a Publish whose messages may come back before it returns.
 func (e *echoes) begin() {
+	e.order.Lock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sending = make(chan struct{})
@@ -164,17 +171,21 @@ func (e *echoes) end() {
 	defer e.mu.Unlock()
 	close(e.sending)
 	e.sending = nil
+	e.order.Unlock()
 }
 
-// close delivers what has not come back when the link is closed.
+// close delivers what has not come back when the link is closed. Nothing is delivered
+// any more when it returns.
 func (e *echoes) close() {
 	e.mu.Lock()
 	rest := e.waiting
 	e.waiting, e.closed = nil, true
-	if e.late != nil {
-		e.late.Stop()
+	if e.timer != nil {
+		e.timer.Stop()
 	}
 	e.mu.Unlock()
+	e.late.Lock()
+	defer e.late.Unlock()
 	for _, l := range rest {
 		l.deliver(l.offset)
 	}

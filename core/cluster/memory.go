@@ -38,7 +38,7 @@ func (r MemoryRecovery) withDefaults() MemoryRecovery {
 
 // Memory is a [Backend] for nodes of one process: several servers, as in tests, or
 // a single one that wants connection state recovery. Its links are [Lister] and
-// [Loner] and, with the option, [Recoverer]. All nodes receive all messages in the
+// [Loner] and, with the option, [Recoverer] and [Echoer]. All nodes receive all messages in the
 // same order. It needs no closing: nothing of it runs when its links are closed.
 //
 // Messages pass from node to node as they are, without being copied.
@@ -212,9 +212,16 @@ type memoryLink struct {
 	wg      sync.WaitGroup
 
 	mu      sync.Mutex
-	queue   []*Message
+	queue   []delivery
 	running bool
 	closed  bool
+}
+
+// delivery is a message for a node or, without one, a mark that is closed when its
+// turn comes.
+type delivery struct {
+	m    *Message
+	mark chan struct{}
 }
 
 // Publish implements [Link]. It does not block.
@@ -237,6 +244,11 @@ func (l *memoryLink) Close() error {
 	l.hub.remove(l)
 	l.mu.Lock()
 	l.closed = true
+	for _, d := range l.queue {
+		if d.mark != nil {
+			close(d.mark)
+		}
+	}
 	l.queue = nil
 	l.mu.Unlock()
 	l.wg.Wait()
@@ -254,7 +266,7 @@ func (l *memoryLink) enqueue(m *Message, limit int) bool {
 	if limit >= 0 && len(l.queue) >= limit {
 		return false
 	}
-	l.queue = append(l.queue, m)
+	l.queue = append(l.queue, delivery{m: m})
 	if !l.running {
 		l.running = true
 		l.wg.Go(l.run)
@@ -263,24 +275,46 @@ func (l *memoryLink) enqueue(m *Message, limit int) bool {
 }
 
 func (l *memoryLink) run() {
-	for m := l.next(); m != nil; m = l.next() {
-		l.receive(m)
+	for d, ok := l.next(); ok; d, ok = l.next() {
+		if d.mark != nil {
+			close(d.mark)
+			continue
+		}
+		l.receive(d.m)
 	}
 }
 
-// next returns the next message, or nil if there is none, which ends run.
-func (l *memoryLink) next() *Message {
+// next returns what comes next. It reports false if there is nothing, which ends run.
+func (l *memoryLink) next() (d delivery, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.queue) == 0 {
 		l.queue = nil
 		l.running = false
+		return d, false
+	}
+	d = l.queue[0]
+	l.queue[0] = delivery{}
+	l.queue = l.queue[1:]
+	return d, true
+}
+
+// catchUp waits until all that was published has been received, or ctx ends.
+func (l *memoryLink) catchUp(ctx context.Context) error {
+	mark := make(chan struct{})
+	l.mu.Lock()
+	if !l.running || l.closed {
+		l.mu.Unlock()
 		return nil
 	}
-	m := l.queue[0]
-	l.queue[0] = nil
-	l.queue = l.queue[1:]
-	return m
+	l.queue = append(l.queue, delivery{mark: mark})
+	l.mu.Unlock()
+	select {
+	case <-mark:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // recoveringLink is a memoryLink with recovery.
@@ -313,14 +347,17 @@ func (l recoveringLink) Take(_ context.Context, pid string) (*Session, error) {
 	return nil, ErrUnknownSession
 }
 
-// Missed implements [Recoverer]. It does not block.
-func (l recoveringLink) Missed(_ context.Context, s *Session, offset string) ([]*Message, error) {
+// Missed implements [Recoverer].
+func (l recoveringLink) Missed(ctx context.Context, s *Session, offset string) ([]*Message, error) {
 	h := l.hub
 	h.mu.Lock()
 	messages, ok := h.history.after(offset, time.Now())
 	h.mu.Unlock()
 	if !ok {
 		return nil, ErrUnknownOffset
+	}
+	if err := l.catchUp(ctx); err != nil {
+		return nil, fmt.Errorf("cluster: %w", err)
 	}
 	// Outside the lock: there can be many.
 	rooms := make(map[string]struct{}, len(s.Rooms))

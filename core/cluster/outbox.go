@@ -7,8 +7,10 @@ import (
 )
 
 const (
-	// batchSize is how many messages are handed to a [Batcher] at once, at most.
-	batchSize = 256
+	// batchSize is how many messages are handed to a [Batcher] at once, at most, and
+	// batchBytes how much payload, unless a single one has more.
+	batchSize  = 256
+	batchBytes = 1 << 20
 	// maxQueueBytes bounds the payloads that wait to be sent.
 	maxQueueBytes = 64 << 20
 )
@@ -111,11 +113,21 @@ func (o *outbox) takeLocked() []*outgoing {
 func (o *outbox) run() {
 	for batch := o.take(); batch != nil; batch = o.take() {
 		for len(batch) > 0 {
-			n := min(len(batch), o.batch)
+			n := o.fit(batch)
 			o.sendFresh(batch[:n])
 			batch = batch[n:]
 		}
 	}
+}
+
+// fit returns how many messages at the front of batch are sent at a time.
+func (o *outbox) fit(batch []*outgoing) (n int) {
+	for bytes := 0; n < min(len(batch), o.batch); n++ {
+		if bytes += batch[n].m.Payload.size(); bytes > batchBytes && n > 0 {
+			break
+		}
+	}
+	return n
 }
 
 // take returns what is queued, or nil once there is nothing, which ends run.

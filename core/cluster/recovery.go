@@ -33,5 +33,10 @@ type Recoverer interface {
 	// the session in Except. Offset comes from the client: it can be anything. If
 	// it is not the offset of a message, or messages after it are no longer kept,
 	// it fails with [ErrUnknownOffset].
+	//
+	// It returns when the Link has handed all messages up to offset to receive, so
+	// that none of them reaches the client once more on a node that lags behind the
+	// one that it comes from; for that it blocks, and fails when ctx ends. It must
+	// not be called from receive.
 	Missed(ctx context.Context, s *Session, offset string) ([]*Message, error)
 }

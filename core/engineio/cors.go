@@ -91,6 +91,13 @@ func matchesWildcard(pattern, origin string) bool {
 	return ok && label != "" && !strings.ContainsAny(label, "/:@")
 }
 
+// AnswerCORS sets the CORS headers of a response, as Options.CORS says, and reports
+// whether the request was a preflight, which it has answered then. ServeHTTP does so
+// itself; this is for what is served beside it.
+func (s *Server) AnswerCORS(w http.ResponseWriter, r *http.Request) bool {
+	return s.opts.CORS.answers(w, r)
+}
+
 // answers sets the CORS headers of the response and reports whether the request
 // was a preflight, which it has answered then. c may be nil.
 func (c *CORS) answers(w http.ResponseWriter, r *http.Request) bool {

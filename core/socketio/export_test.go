@@ -1,5 +1,7 @@
 package socketio
 
+import "context"
+
 // Keyring is what session ids and forwarded requests are tagged with.
 type Keyring = keyring
 
@@ -23,3 +25,18 @@ func (k Keyring) OpenHop(value, sid string) (owner, string, bool) { return k.ope
 
 // ForwardHeader is the header that carries it.
 const ForwardHeader = forwardHeader
+
+// Sequence is what keeps events in order that wait for the bus.
+type Sequence = sequence
+
+// MaxSteps is how many steps wait, at most.
+const MaxSteps = maxSteps
+
+// Do runs f in its turn.
+func (q *Sequence) Do(f func()) { q.do(f) }
+
+// Reserve takes a place and returns what fills it.
+func (q *Sequence) Reserve() (fill func(func())) { return q.reserve().fill }
+
+// Wait waits for all that waits.
+func (q *Sequence) Wait(ctx context.Context) { q.wait(ctx) }

@@ -103,6 +103,7 @@ func newForwarder(o *Options, node func() *cluster.Node) *forwarder {
 	f.proxy = &httputil.ReverseProxy{
 		Transport:      transport,
 		FlushInterval:  -1, // nothing waits in a buffer
+		BufferPool:     new(copyBuffers),
 		Rewrite:        f.rewrite,
 		ModifyResponse: f.modifyResponse,
 		ErrorHandler:   func(_ http.ResponseWriter, r *http.Request, err error) { hopOf(r).err = err },
@@ -244,11 +245,17 @@ func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, h *hop) bool
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), hopKey{}, h))
 	defer cancel()
+	cut := make(chan struct{})
 	stop := context.AfterFunc(f.ctx, func() {
+		defer close(cut)
 		cancel()
 		rc.SetWriteDeadline(time.Now())
 	})
-	defer stop()
+	defer func() {
+		if !stop() {
+			<-cut // w is not to be touched when this has returned
+		}
+	}()
 	f.proxy.ServeHTTP(w, r.WithContext(ctx))
 	switch {
 	case h.err == nil || r.Context().Err() != nil:
@@ -343,6 +350,26 @@ func (f *forwarder) close() {
 	f.running.Wait()
 	if f.idle != nil {
 		f.idle.CloseIdleConnections()
+	}
+}
+
+// copyBuffers are those that answers are copied with.
+type copyBuffers struct{ pool sync.Pool }
+
+const copyBufferSize = 32 << 10
+
+// Get implements [httputil.BufferPool].
+func (b *copyBuffers) Get() []byte {
+	if buf, ok := b.pool.Get().(*[copyBufferSize]byte); ok {
+		return buf[:]
+	}
+	return make([]byte, copyBufferSize)
+}
+
+// Put implements [httputil.BufferPool].
+func (b *copyBuffers) Put(buf []byte) {
+	if len(buf) == copyBufferSize {
+		b.pool.Put((*[copyBufferSize]byte)(buf))
 	}
 }
 

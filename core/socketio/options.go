@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"time"
@@ -57,6 +58,13 @@ type Options struct {
 	// Transports are the transports that are offered, "polling" and "websocket";
 	// both by default.
 	Transports []string
+	// DisableClient does not hand out the browser client. By default it is served
+	// below the path of the server, as socket.io.js, socket.io.esm.js, and their
+	// minified forms: see package browser.
+	DisableClient bool
+	// ClientFS has the files that are handed out instead, by the same names: the dist
+	// folder of the official client, for instance. Default: our own client.
+	ClientFS fs.FS
 	// DisableUpgrades keeps clients on the transport that they started with.
 	DisableUpgrades bool
 	// AllowEIO3 admits clients of version 2, which speak Engine.IO protocol 3.
@@ -131,6 +139,11 @@ type Options struct {
 // back in time after its connection broke gets its id, rooms and values back,
 // and the events that it missed. Volatile events and acknowledgements are not
 // recovered.
+//
+// In a cluster, clients get an event once the bus has kept it, since only then is its
+// place among those of all nodes known; what is sent after it waits too. If the bus is
+// away, the event goes to the clients of this node without being kept; if it hangs,
+// that takes up to 10 s.
 type Recovery struct {
 	// MaxDisconnection is how long a client may be away; 2 min by default.
 	MaxDisconnection time.Duration

@@ -82,6 +82,10 @@ func (e *loggedEvent) logNow(node *cluster.Node, args []any) error {
 // all nodes, or if the bus does not take it.
 func (e *loggedEvent) log(node *cluster.Node) error {
 	n := e.ns
+	if n.sequence.full() {
+		e.deliverLater("")
+		return node.Post(e.message(e.payload))
+	}
 	n.order.Lock()
 	step := n.sequence.reserve()
 	taken, err := node.PostLogged(e.message(e.payload), func(offset string) {

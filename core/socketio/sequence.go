@@ -10,7 +10,8 @@ import (
 // an event that can be recovered is sent to the sockets of this node only when its
 // offset is known, and what is sent after it, to whichever socket, must not overtake
 // it. As long as nothing waits it costs one atomic load, and everything is done at
-// once by whoever wants it done. The zero value is ready to use.
+// once by whoever wants it done. More than maxSteps do not wait, however: if the bus
+// hangs for so long, order matters less than memory. The zero value is ready to use.
 type sequence struct {
 	length atomic.Int32 // of steps, and the one that runs
 
@@ -18,6 +19,9 @@ type sequence struct {
 	steps   []*step
 	running bool
 }
+
+// maxSteps is as many as a node of the cluster has waiting for the bus, at most.
+const maxSteps = 1 << 16
 
 // step is one thing to do in its turn. Its fields are guarded by the sequence's
 // mutex.
@@ -30,9 +34,12 @@ type step struct {
 // idle reports whether nothing waits.
 func (q *sequence) idle() bool { return q.length.Load() == 0 }
 
+// full reports whether nothing more may wait.
+func (q *sequence) full() bool { return q.length.Load() >= maxSteps }
+
 // do runs f in its turn: at once, if nothing waits. F must not block.
 func (q *sequence) do(f func()) {
-	if q.idle() {
+	if q.idle() || q.full() {
 		f()
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gosocketio/sio/core/browser"
 	"github.com/gosocketio/sio/core/cluster"
 	"github.com/gosocketio/sio/core/engineio"
 )
@@ -23,6 +24,7 @@ type Server struct {
 	*Namespace
 	opts   *Options
 	engine *engineio.Server
+	client *browser.Handler // nil if it is not served
 
 	single    bool       // no other node can be in its cluster
 	forwarder *forwarder // nil unless requests are forwarded
@@ -65,6 +67,9 @@ func NewServer(opts *Options) *Server {
 	}
 	engine.OnConnection = func(session *engineio.Session) engineio.Handler { return newConn(s, session) }
 	s.engine = engineio.NewServer(engine)
+	if !s.opts.DisableClient {
+		s.client = browser.NewHandler(s.opts.ClientFS)
+	}
 	s.Namespace = newNamespace(s, "/", nil)
 	s.namespaces["/"] = s.Namespace
 	s.announce(s.Namespace)
@@ -82,9 +87,15 @@ func newID() string {
 }
 
 // ServeHTTP serves the requests of clients: polls, posts and websocket
-// handshakes. It returns when a request is answered, or its connection has
-// become a websocket.
+// handshakes, and the files of the browser client. It returns when a request is
+// answered, or its connection has become a websocket.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.client != nil && s.client.Has(r.URL.Path) {
+		if !s.engine.AnswerCORS(w, r) {
+			s.client.ServeHTTP(w, r)
+		}
+		return
+	}
 	if s.forwarder != nil {
 		r = s.forwarder.receive(r)
 	}

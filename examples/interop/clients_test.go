@@ -15,7 +15,7 @@ import (
 // runTimeout is how long one client may take for all its checks.
 const runTimeout = 4 * time.Minute
 
-// client is an official client, in one version.
+// client is an official client, in one version, or ours for browsers.
 type client struct {
 	name    string
 	command func(t *testing.T) *exec.Cmd // the driver, without what it is to do
@@ -26,6 +26,7 @@ var clients = []client{
 	{"js-4.0", javaScript("client40")},
 	{"js-3.x", javaScript("client3")},
 	{"js-2.x", javaScript("client2")},
+	{"browser", javaScript("browser")}, // ours
 	{"python", pythonClient("sync")},
 	{"python-asyncio", pythonClient("asyncio")},
 }

@@ -25,7 +25,7 @@ var arrows = []struct {
 	{"core/cluster", std},
 	{"core/cluster/clustertest", []string{"core/cluster"}},
 	{"core/engineio", []string{"core/internal/*"}},
-	{"core/socketio", []string{"core/engineio", "core/parser", "core/cluster", "core/internal/*"}},
+	{"core/socketio", []string{"core/engineio", "core/parser", "core/cluster", "core/browser", "core/internal/*"}},
 	{"core/client", []string{"core/parser", "core/internal/*"}},
 	{"core/browser", std},
 	{"core/siotest", []string{"core/*", "core/internal/*"}},

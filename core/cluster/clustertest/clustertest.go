@@ -81,6 +81,7 @@ var suite = []struct {
 	{"node paused, with heartbeats", testPausedHeartbeats},
 	{"AD9 bus gone and back", testBusDown},
 	{"CSR9 missed messages", testMissed},
+	{"CSR9 missed messages of a node that lags", testMissedLagging},
 	{"CSR8 session is taken once", testTakeOnce},
 	{"AD7 unknown offset", testUnknownOffset},
 	{"one order for all nodes", testOneOrder},

@@ -93,7 +93,7 @@ func (f *Faults) Open(ctx context.Context, namespace, node string, receive func(
 		isLister, isCounter = false, false
 	}
 	inner, isRecoverer := link.(cluster.Recoverer)
-	recoverer := faultRecoverer{inner}
+	recoverer := faultRecoverer{inner, l}
 	switch {
 	case isLister && isRecoverer:
 		return struct {
@@ -163,8 +163,10 @@ type faultLink struct {
 	closed  chan struct{}
 	once    sync.Once
 
-	mu    sync.Mutex
-	queue []*cluster.Message
+	mu      sync.Mutex
+	queue   []*cluster.Message
+	pending int           // messages that have arrived and are not dealt with
+	idle    chan struct{} // closed when none is; nil if nobody waits
 }
 
 // RoomOpened implements [cluster.RoomListener], whether the other link does or not.
@@ -233,7 +235,9 @@ func (l *faultLink) arrive(m *cluster.Message) {
 	if twice {
 		again := *m
 		l.queue = append(l.queue, &again)
+		l.pending++
 	}
+	l.pending++
 	l.mu.Unlock()
 	l.signal()
 }
@@ -256,7 +260,39 @@ func (l *faultLink) run() {
 			if l.reach(context.Background()) == nil && !l.isClosed() {
 				l.receive(m)
 			}
+			l.dealtWith()
 		}
+	}
+}
+
+func (l *faultLink) dealtWith() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pending--; l.pending == 0 && l.idle != nil {
+		close(l.idle)
+		l.idle = nil
+	}
+}
+
+// catchUp waits until all that has arrived was received, or ctx ends.
+func (l *faultLink) catchUp(ctx context.Context) error {
+	l.mu.Lock()
+	if l.pending == 0 {
+		l.mu.Unlock()
+		return nil
+	}
+	if l.idle == nil {
+		l.idle = make(chan struct{})
+	}
+	idle := l.idle
+	l.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-l.closed:
+		return cluster.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -305,7 +341,19 @@ func (l *faultLink) queued() bool {
 }
 
 // faultRecoverer is an Echoer if the other recoverer is.
-type faultRecoverer struct{ cluster.Recoverer }
+type faultRecoverer struct {
+	cluster.Recoverer
+	link *faultLink
+}
+
+// Missed implements [cluster.Recoverer].
+func (r faultRecoverer) Missed(ctx context.Context, s *cluster.Session, offset string) ([]*cluster.Message, error) {
+	messages, err := r.Recoverer.Missed(ctx, s, offset)
+	if err == nil {
+		err = r.link.catchUp(ctx)
+	}
+	return messages, err
+}
 
 // Echoes implements [cluster.Echoer].
 func (r faultRecoverer) Echoes() bool {

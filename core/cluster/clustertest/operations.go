@@ -96,15 +96,20 @@ func testOrder(t *testing.T, b cluster.Backend) {
 	tr := newTrio(t, b)
 	const count = 200
 	errs := make(chan error, 2)
-	for _, s := range []*server{tr.a, tr.b} {
-		go func() {
-			var err error
-			for i := 0; i < count && err == nil; i++ {
-				_, err = s.Broadcast(context.Background(), cluster.Selector{}, cluster.Flags{}, event(fmt.Sprint(s.name, " ", i)))
-			}
-			errs <- err
-		}()
+	send := func(name string, one func(e cluster.Payload) error) {
+		var err error
+		for i := 0; i < count && err == nil; i++ {
+			err = one(event(fmt.Sprint(name, " ", i)))
+		}
+		errs <- err
 	}
+	go send("a", func(e cluster.Payload) error {
+		_, err := tr.a.Broadcast(context.Background(), cluster.Selector{}, cluster.Flags{}, e)
+		return err
+	})
+	go send("b", func(e cluster.Payload) error { // many at a time, if the backend is a Batcher
+		return tr.b.Post(&cluster.Message{Type: cluster.Broadcast, Payload: e})
+	})
 	check(t, errors.Join(<-errs, <-errs))
 	tr.c.wait(t, "all messages", func() bool { return len(tr.c.sockets["c1"].got) >= 2*count })
 	tr.flush(t, tr.a, tr.b)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gosocketio/sio/core/cluster"
 )
@@ -100,6 +101,31 @@ func testMissed(t *testing.T, b cluster.Backend) {
 	if len(rest) != 0 {
 		t.Errorf("got %d messages after the last, want none", len(rest))
 	}
+}
+
+// testMissedLagging: what was missed is told only when the node has got all that the
+// client has got from another node, or the client would get that again.
+func testMissedLagging(t *testing.T, b cluster.Backend) {
+	tr := newRecoveringTrio(t, b)
+	if tr == nil {
+		return
+	}
+	gate := make(chan struct{})
+	tr.c.update(func() { tr.c.gate = gate })
+	const count = 20
+	var offset string
+	for i := range count {
+		offset = emit(t, tr.a, fmt.Sprint(i), cluster.Selector{}, cluster.Flags{})
+	}
+	session := &cluster.Session{ID: "1", PID: "p", Rooms: []string{"1"}}
+	time.AfterFunc(50*time.Millisecond, func() { close(gate) }) // for those who do not wait to be found out
+	missed, err := tr.c.Recoverer().Missed(t.Context(), session, offset)
+	check(t, err)
+	tr.c.update(func() {
+		if got := len(tr.c.sockets["c1"].got); got != count || len(missed) != 0 {
+			t.Errorf("the node has got %d events, want %d; %d were missed", got, count, len(missed))
+		}
+	})
 }
 
 func testTakeOnce(t *testing.T, b cluster.Backend) {

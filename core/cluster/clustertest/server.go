@@ -30,6 +30,7 @@ type server struct {
 	silent   bool     // does not answer server-side events
 	held     []func(cluster.Payload)
 	closed   bool
+	gate     <-chan struct{} // what is delivered waits until it is closed; nil: nothing does
 }
 
 type socket struct {
@@ -180,6 +181,12 @@ func render(p cluster.Payload) string {
 
 // Deliver implements [cluster.Local].
 func (s local) Deliver(sel cluster.Selector, flags cluster.Flags, payload cluster.Payload, offset string) {
+	s.mu.Lock()
+	gate := s.gate
+	s.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
 	s.update(func() {
 		for _, id := range s.selected(sel) {
 			sock := s.sockets[id]

@@ -17,9 +17,16 @@ function parseArgs(argv) {
   return options;
 }
 
+// Our own client for browsers runs in Node.js too, which has no WebSocket before version 22.
+function load(name) {
+  if (name !== "browser") return require(name);
+  globalThis.WebSocket ??= require("ws");
+  return require("../../../../core/browser/dist/socket.io.js");
+}
+
 // What the client at this version can do.
 function featuresOf(name) {
-  const [major, minor] = require(`${name}/package.json`).version.split(".").map(Number);
+  const [major, minor] = name === "browser" ? [4, 8] : require(`${name}/package.json`).version.split(".").map(Number);
   const since = (a, b) => major > a || (major === a && minor >= b);
   return {
     major,
@@ -55,7 +62,7 @@ async function main() {
   const options = parseArgs(process.argv.slice(2));
   const setup = {
     ...options,
-    io: require(options.client),
+    io: load(options.client),
     features: featuresOf(options.client),
     skip: (options.skip || "").split("|"),
   };
