@@ -171,7 +171,7 @@ func (s *Session) batchDone(batch []item) {
 	defer s.mu.Unlock()
 	s.queue.release(batch)
 	s.writing = false
-	if s.conn == nil || len(s.queue.items) > 0 {
+	if s.conn == nil || len(s.queue.items) > 0 || s.state == stateClosing {
 		s.flushLocked()
 	}
 }
@@ -285,8 +285,9 @@ func (s *Session) onMessage(data []byte, binary bool) (err error) {
 
 // Close ends the session after what is queued was written. It returns at once;
 // OnClose follows with ForcedClose, at the latest after Options.CloseTimeout.
-// On polling the close packet is the answer to the poll after that. Later calls
-// do nothing.
+// On polling the close packet is the answer to the poll after that. An upgrade
+// under way goes on until then: its client may poll no more. Later calls do
+// nothing.
 func (s *Session) Close() {
 	s.mu.Lock()
 	if s.state != stateOpen {
@@ -296,10 +297,8 @@ func (s *Session) Close() {
 	}
 	s.state = stateClosing
 	s.closeTimer = time.AfterFunc(s.server.opts.CloseTimeout, func() { s.end(ForcedClose, errCloseTimeout) })
-	p := s.takeProbeLocked()
 	s.flushLocked()
 	s.mu.Unlock()
-	p.close()
 }
 
 // goodbyeTimeout bounds the close handshake of a session that was aborted.

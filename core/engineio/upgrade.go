@@ -158,7 +158,7 @@ func (s *Session) switchTo(p *probe) bool {
 	s.conn = p.conn
 	p.timer.Stop()
 	s.wakePoll()
-	if len(s.queue.items) > 0 {
+	if len(s.queue.items) > 0 || s.state == stateClosing {
 		s.flushLocked()
 	}
 	var posted chan struct{}

@@ -354,9 +354,38 @@ func TestSessionCloseClosesProbeC19(t *testing.T) {
 	c.send(t, "2probe")
 	c.want(t, "3probe")
 	r.session.Close()
-	c.wantClosed(t)
 	f.poll(t, sid).want(t, 200, "6\x1e1")
+	c.wantClosed(t)
 	r.wantClosed(t, engineio.ForcedClose)
+}
+
+// TestSessionCloseDuringUpgrade: a client that has the answer to its probe polls no
+// more. What is queued reaches it over the websocket, and then the close.
+func TestSessionCloseDuringUpgrade(t *testing.T) {
+	for _, before := range []string{"probe", "switch"} {
+		f := start(t, nil)
+		sid, r := f.open(t)
+		c := f.dial(t, sid)
+		end := func() {
+			send(t, r.session, "last words")
+			r.session.Close()
+		}
+		if before == "probe" {
+			end()
+		}
+		c.send(t, "2probe")
+		c.want(t, "3probe")
+		if before == "switch" {
+			end()
+		}
+		c.send(t, "5")
+		c.want(t, "4last words")
+		var closed *websocket.CloseError
+		if err := c.wantClosed(t); !errors.As(err, &closed) || closed.Code != 1000 {
+			t.Errorf("closed with %v", err)
+		}
+		r.wantClosed(t, engineio.ForcedClose)
+	}
 }
 
 // TestPostAcrossTheSwitch: a POST that is still being handled comes first.

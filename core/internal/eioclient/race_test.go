@@ -1,0 +1,5 @@
+//go:build race
+
+package eioclient_test
+
+const raceEnabled = true
