@@ -19,7 +19,7 @@ import (
 const prefix = "github.com/gosocketio/sio/"
 
 // published are the modules by their directories. Examples are not among them.
-var published = []string{"core", "adapters/nethttp", "adapters/gin", "adapters/echo", "adapters/chi", "adapters/redis"}
+var published = []string{"core", "adapters/nethttp", "adapters/gin", "adapters/echo", "adapters/chi", "adapters/redis", "adapters/nats"}
 
 func main() {
 	log.SetFlags(0)
@@ -77,6 +77,7 @@ func programs(root string) (map[string]string, error) {
 		"adapters/chi":     program("chi", "siochi", `"github.com/go-chi/chi/v5"`, "chi.NewRouter()"),
 		"adapters/redis": clusterProgram("redis", `"github.com/redis/go-redis/v9"`,
 			"sioredis.NewPubSub(redis.NewClient(&redis.Options{}), nil)"),
+		"adapters/nats": clusterProgram("nats", `"github.com/nats-io/nats.go"`, "sionats.New(&nats.Conn{}, nil)"),
 	}, nil
 }
 
