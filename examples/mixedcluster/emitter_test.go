@@ -15,7 +15,7 @@ func TestEmitter(t *testing.T) {
 		t.Run(adapter, func(t *testing.T) {
 			f := newFleet(t, adapter, "js", "go")
 			f.connect(t)
-			f.clients.forget()
+			f.forget(t)
 			t.Run("ours", func(t *testing.T) { f.testEmitter(t, ourEmitter(t, adapter, f.redis.URL)) })
 			if adapter == "classic" {
 				t.Run("official", func(t *testing.T) {

@@ -129,6 +129,14 @@ func (f *fleet) events(client string) []string {
 	return list
 }
 
+// forget forgets what the clients told so far. That is all that happened before: what is
+// on its way here comes before the answer.
+func (f *fleet) forget(t testing.TB) {
+	t.Helper()
+	f.clients.do(t, "received", nil)
+	f.clients.forget()
+}
+
 // expect checks that each of the clients got an event that a member sent, and nobody
 // got anything else.
 func (f *fleet) expect(t testing.TB, from *member, text string, clients ...string) {
@@ -156,7 +164,7 @@ func (f *fleet) expectIn(t testing.TB, from *member, nsp string, all []string, t
 			t.Errorf("%s got %v from %s, want %v", client, got, from.name, want)
 		}
 	}
-	f.clients.forget()
+	f.forget(t)
 }
 
 func sameJSON(t testing.TB, a, b string) bool {

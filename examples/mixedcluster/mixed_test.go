@@ -21,7 +21,7 @@ func TestMixed(t *testing.T) {
 		t.Run(adapter, func(t *testing.T) {
 			f := newFleet(t, adapter, "js", "go")
 			f.connect(t)
-			f.clients.forget()
+			f.forget(t)
 			for _, name := range []string{"js", "go"} {
 				from := f.members[name]
 				other := f.members[map[string]string{"js": "go", "go": "js"}[name]]
@@ -91,7 +91,7 @@ func (f *fleet) testNamespaces(t *testing.T, from *member) {
 		f.open(t, names[i], member, "/chat")
 	}
 	f.names = known
-	f.clients.forget()
+	f.forget(t)
 	from.do(t, "emit", fields{"name": "ev", "nsp": "/chat"})
 	f.expectIn(t, from, "/chat", names, `["ev"]`, names...)
 	from.do(t, "emit", fields{"name": "ev"})
@@ -100,7 +100,7 @@ func (f *fleet) testNamespaces(t *testing.T, from *member) {
 		f.clients.do(t, "close", fields{"client": name})
 		f.clients.first(t, name+" disconnects", func(e event) bool { return e.What == "disconnect" && e.Client == name })
 	}
-	f.clients.forget()
+	f.forget(t)
 }
 
 // testRooms: the clients of the other node join and leave.
@@ -237,7 +237,7 @@ func (f *fleet) testQuestions(t *testing.T, from *member) {
 			t.Errorf("%s answers %s", client, got)
 		}
 	}
-	f.clients.forget()
+	f.forget(t)
 }
 
 // testDisconnect disconnects the second client of the other node. It comes back.
@@ -252,7 +252,7 @@ func (f *fleet) testDisconnect(t *testing.T, from, other *member) {
 	if got := f.events(client); !slices.Equal(got, []string{`["last"]`}) {
 		t.Errorf("%s got %v before, want the last event", client, got)
 	}
-	f.clients.forget()
+	f.forget(t)
 	f.names = slices.DeleteFunc(f.names, func(name string) bool { return name == client })
 	other.mu.Lock()
 	other.events = slices.DeleteFunc(slices.Clone(other.events), func(e event) bool { return e.Socket == client })
@@ -260,5 +260,5 @@ func (f *fleet) testDisconnect(t *testing.T, from, other *member) {
 	f.open(t, client, other.name, "", "r2", "all")
 	other.first(t, client+" is back", func(e event) bool { return e.What == "connection" && e.Socket == client })
 	slices.Sort(f.names)
-	f.clients.forget()
+	f.forget(t)
 }

@@ -28,7 +28,7 @@ func (f *fleet) testRecovery(t *testing.T, from, to *member, dead bool) {
 	id := f.open(t, client, from.name, "", "r1", "all")
 	from.do(t, "emit", fields{"name": "seen", "rooms": []string{"all"}})
 	f.waitEvents(t, client, 1)
-	f.clients.forget()
+	f.forget(t)
 
 	if f.clients.do(t, "away", fields{"client": client}); dead {
 		from.do(t, "close", nil)
@@ -75,7 +75,7 @@ func (f *fleet) testRecovery(t *testing.T, from, to *member, dead bool) {
 		t.Errorf("the node has %+v, want the client with its rooms and data", sockets)
 	}
 	f.clients.do(t, "close", fields{"client": client})
-	f.clients.forget()
+	f.forget(t)
 }
 
 func (f *fleet) waitEvents(t *testing.T, client string, n int) {
@@ -91,7 +91,7 @@ func TestNotRecovered(t *testing.T) {
 		f.open(t, client, "go", "", "all")
 		f.members["js"].do(t, "emit", fields{"name": "seen"})
 		f.waitEvents(t, client, 1)
-		f.clients.forget()
+		f.forget(t)
 		f.clients.do(t, "away", fields{"client": client})
 		f.members["go"].first(t, client+" is gone", func(e event) bool { return e.What == "disconnect" && e.Socket == client })
 		f.redis.Kill()
