@@ -9,17 +9,11 @@
 package browser
 
 import (
-	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"io/fs"
 	"net/http"
-	"path"
 	"strings"
 	"sync"
-	"time"
 )
 
 //go:generate go run -C ../../examples ./internal/bundle -dir ../core/browser
@@ -27,38 +21,41 @@ import (
 //go:embed dist
 var dist embed.FS
 
-// names are the files that a server hands out, if they are there.
-var names = map[string]bool{
-	"socket.io.js": true, "socket.io.js.map": true,
-	"socket.io.min.js": true, "socket.io.min.js.map": true,
-	"socket.io.esm.js": true, "socket.io.esm.js.map": true,
-	"socket.io.esm.min.js": true, "socket.io.esm.min.js.map": true,
-	"socket.io.msgpack.min.js": true, "socket.io.msgpack.min.js.map": true,
-	"socket.io.d.ts": true,
+// contentTypes are those of the files that are handed out, if they are there.
+var contentTypes = map[string]string{
+	"socket.io.js":                 javaScript,
+	"socket.io.min.js":             javaScript,
+	"socket.io.esm.js":             javaScript,
+	"socket.io.esm.min.js":         javaScript,
+	"socket.io.msgpack.min.js":     javaScript,
+	"socket.io.js.map":             sourceMap,
+	"socket.io.min.js.map":         sourceMap,
+	"socket.io.esm.js.map":         sourceMap,
+	"socket.io.esm.min.js.map":     sourceMap,
+	"socket.io.msgpack.min.js.map": sourceMap,
+	"socket.io.d.ts":               "text/plain; charset=utf-8",
 }
 
-// Handler is an [http.Handler] for the files of a client.
+const (
+	javaScript = "application/javascript; charset=utf-8"
+	sourceMap  = "application/json; charset=utf-8"
+)
+
+// Handler is an [http.Handler] for the files of a client. Its methods may be called
+// concurrently.
 type Handler struct {
-	files fs.FS
-
-	mu     sync.Mutex
-	loaded map[string]*file // by name
-}
-
-// file is one, ready to be sent.
-type file struct {
-	content, compressed []byte
-	etag                string
+	fsys fs.FS
+	read sync.Map // name → *file
 }
 
 // NewHandler returns a handler for the files in a folder, such as the dist folder of
-// the official client. Nil stands for our own client. Files are read once, when they
-// are asked for.
-func NewHandler(files fs.FS) *Handler {
-	if files == nil {
-		files, _ = fs.Sub(dist, "dist") // fails for invalid names only
+// the official client. Nil stands for our own client. Files are read when they are
+// asked for, and again when their size or modification time has changed.
+func NewHandler(fsys fs.FS) *Handler {
+	if fsys == nil {
+		fsys, _ = fs.Sub(dist, "dist") // fails for invalid names only
 	}
-	return &Handler{files: files, loaded: make(map[string]*file)}
+	return &Handler{fsys: fsys}
 }
 
 // Has reports whether a request for that URL path is one for a file that is there. It
@@ -67,83 +64,40 @@ func (h *Handler) Has(urlPath string) bool {
 	if !strings.HasSuffix(urlPath, "s") && !strings.HasSuffix(urlPath, ".map") {
 		return false // so that it costs nothing to ask for each request
 	}
-	return h.load(path.Base(urlPath)) != nil
+	f, _ := h.open(urlPath)
+	return f != nil
 }
 
 // ServeHTTP sends the file that the last element of the path names, whatever the
-// method, as the reference server does.
+// method, as the reference server does. What is not there gets status 404.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name := path.Base(r.URL.Path)
-	f := h.load(name)
+	f, contentType := h.open(r.URL.Path)
 	if f == nil {
 		http.NotFound(w, r)
 		return
 	}
-	header := w.Header()
-	header.Set("Content-Type", contentType(name))
-	header.Set("Cache-Control", "public, max-age=0") // asks each time, but seldom gets it again
-	header.Set("Etag", f.etag)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Add("Vary", "Accept-Encoding")
-	content := f.content
-	if header.Get("Content-Encoding") == "" && acceptsGzip(r) {
-		header.Set("Content-Encoding", "gzip")
-		content = f.compressed
-	}
-	get := *r
-	if r.Method != http.MethodHead {
-		get.Method = http.MethodGet
-	}
-	get.Header = r.Header.Clone()
-	get.Header.Del("Range") // of which representation?
-	http.ServeContent(w, &get, name, time.Time{}, bytes.NewReader(content))
+	f.serve(w, r, contentType)
 }
 
-// load returns a file; nil if it is not there, or not one of a client.
-func (h *Handler) load(name string) *file {
-	if !names[name] {
-		return nil
+// open returns a file as it is now; nil if it is not there, or not one of a client.
+func (h *Handler) open(urlPath string) (f *file, contentType string) {
+	name := urlPath[strings.LastIndexByte(urlPath, '/')+1:]
+	contentType, known := contentTypes[name]
+	if !known {
+		return nil, ""
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if f, known := h.loaded[name]; known {
-		return f
-	}
-	content, err := fs.ReadFile(h.files, name)
+	info, err := fs.Stat(h.fsys, name)
 	if err != nil {
-		h.loaded[name] = nil
-		return nil
+		return nil, ""
 	}
-	sum := sha256.Sum256(content)
-	f := &file{content: content, compressed: compress(content), etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
-	h.loaded[name] = f
-	return f
-}
-
-func compress(content []byte) []byte {
-	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // fails for invalid levels only
-	w.Write(content)
-	w.Close()
-	return b.Bytes()
-}
-
-func contentType(name string) string {
-	switch path.Ext(name) {
-	case ".map":
-		return "application/json; charset=utf-8"
-	case ".ts":
-		return "text/plain; charset=utf-8"
+	if before, ok := h.read.Load(name); ok && before.(*file).is(info) {
+		return before.(*file), contentType
 	}
-	return "application/javascript; charset=utf-8"
-}
-
-func acceptsGzip(r *http.Request) bool {
-	for _, accepted := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
-		coding, q, weighed := strings.Cut(strings.ReplaceAll(accepted, " ", ""), ";q=")
-		if coding == "gzip" || coding == "*" {
-			return !weighed || strings.Trim(q, "0.") != ""
-		}
+	content, err := fs.ReadFile(h.fsys, name)
+	if err != nil {
+		return nil, ""
 	}
-	return false
+	f = newFile(info, content)
+	h.read.Store(name, f)
+	return f, contentType
 }

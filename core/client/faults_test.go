@@ -25,6 +25,7 @@ type faultyNet struct {
 	ln     *tracked
 	mu     sync.Mutex
 	rnd    *rand.Rand
+	most   int64       // bytes until a fault, more or less
 	repair atomic.Bool // no more faults
 	cuts   int
 	stalls int
@@ -39,7 +40,7 @@ func (n *faultyNet) Dial(ctx context.Context, network, addr string) (net.Conn, e
 	defer n.mu.Unlock()
 	dead, _ := memnet.Pipe()
 	f := &faultyConn{Conn: c, net: n, dead: dead, stalls: n.rnd.IntN(4) == 0}
-	f.left.Store(300 + n.rnd.Int64N(2000))
+	f.left.Store(300 + n.rnd.Int64N(n.most))
 	return f, nil
 }
 
@@ -188,7 +189,7 @@ func TestFaults(t *testing.T) {
 func testFaults(t *testing.T, transport func(*client.Options), retries int, seed uint64) {
 	x := newExchange(&socketio.Options{PingInterval: 2 * time.Second, PingTimeout: 2 * time.Second}, retries)
 	defer x.server.close()
-	network := &faultyNet{ln: listen(t, x.server), rnd: rand.New(rand.NewPCG(seed, 1))}
+	network := &faultyNet{ln: listen(t, &x.server), rnd: rand.New(rand.NewPCG(seed, 1)), most: 2000}
 	x.heal = func() {
 		network.repair.Store(true)
 		network.ln.drop()

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,13 @@ import (
 	"github.com/gosocketio/sio/core/socketio"
 )
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(serverVariable) != "" {
+		serveParent()
+		return
+	}
+	leakcheck.Main(m)
+}
 
 // patience is only waited for by tests that fail.
 const patience = 20 * time.Second

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,4 +135,53 @@ func TestRecoveryBreaks(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 	})
+}
+
+// Whatever happens to the connections: with recovery every event comes once, in order.
+func TestRecoveryFaults(t *testing.T) {
+	for name, transport := range transports {
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprint(name, seed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { testRecoveryFaults(t, transport, seed) })
+			})
+		}
+	}
+}
+
+func testRecoveryFaults(t *testing.T, transport func(*client.Options), seed uint64) {
+	h := serve(t, &socketio.Options{
+		Recovery:     &socketio.Recovery{MaxDisconnection: time.Hour},
+		PingInterval: 2 * time.Second, PingTimeout: 2 * time.Second,
+	})
+	network := &faultyNet{ln: h.ln, rnd: rand.New(rand.NewPCG(seed, 3)), most: 5000}
+	s := h.new("/", transport, func(o *client.Options) {
+		o.DialContext = network.Dial
+		o.Reconnection = client.Reconnection{Delay: 100 * time.Millisecond, DelayMax: time.Second}
+		o.ConnectTimeout = 5 * time.Second
+	})
+	var got ledger
+	client.On(s, "n", func(_ context.Context, n int) error { got.add(n); return nil })
+	recovered := 0
+	s.OnConnect(func(context.Context) {
+		if s.Recovered() {
+			recovered++
+		}
+	})
+	told := record(s)
+	s.Open()
+	for told.next(t) == "error" {
+	}
+	synctest.Wait()
+	for n := range 1000 {
+		h.sio.Emit("n", n)
+		time.Sleep(200 * time.Millisecond)
+	}
+	network.repair.Store(true)
+	h.ln.drop()
+	time.Sleep(time.Minute)
+	synctest.Wait()
+	got.check(t, numbers(1000), false)
+	if recovered < 3 {
+		t.Errorf("recovered %d times from %d cuts and %d stalls", recovered, network.cuts, network.stalls)
+	}
 }

@@ -72,8 +72,8 @@ func (m mounted) serve(t *testing.T, h http.Handler, path string, tune func(*htt
 	return server.URL
 }
 
-// client returns a client that does not follow redirects.
-func client(t *testing.T) *http.Client {
+// httpClient returns a client that does not follow redirects.
+func httpClient(t *testing.T) *http.Client {
 	c := &http.Client{
 		Transport:     &http.Transport{},
 		Timeout:       patience,

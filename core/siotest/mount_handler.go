@@ -28,7 +28,7 @@ func (m mounted) testRoutes(t *testing.T) {
 		for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"} {
 			for _, below := range []string{"", "/", "/anything", "/any/thing/", "/socket.io.js"} {
 				target := base + below + "?" + query
-				res, err := client(t).Do(request(t, method, address+target))
+				res, err := httpClient(t).Do(request(t, method, address+target))
 				if err != nil {
 					t.Fatalf("%s %s: %v", method, target, err)
 				}
@@ -54,7 +54,7 @@ func (m mounted) testRoutes(t *testing.T) {
 func testOutside(t *testing.T, address, base string, got <-chan string) {
 	t.Helper()
 	for _, outside := range []string{base + "X", base + "X/", "/", "/other"} {
-		if _, _, err := do(client(t), request(t, "GET", address+outside+"?EIO=4&transport=polling")); err != nil {
+		if _, _, err := do(httpClient(t), request(t, "GET", address+outside+"?EIO=4&transport=polling")); err != nil {
 			t.Fatalf("GET %s: %v", outside, err)
 		}
 		select {
@@ -111,7 +111,7 @@ func (m mounted) testResponses(t *testing.T) {
 
 func checkResponse(t *testing.T, req *http.Request, status int, contentType, body string) {
 	t.Helper()
-	res, err := client(t).Do(req)
+	res, err := httpClient(t).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func (m mounted) testDeadlines(t *testing.T) {
 		}
 	}), mountPaths[0], nil)
 	query := url.Values{"EIO": {"4"}, "transport": {"polling"}}
-	if _, _, err := do(client(t), request(t, "GET", address+mountPaths[0]+"?"+query.Encode())); err != nil {
+	if _, _, err := do(httpClient(t), request(t, "GET", address+mountPaths[0]+"?"+query.Encode())); err != nil {
 		t.Error(err)
 	}
 }

@@ -83,7 +83,7 @@ func testUpgrade(t *testing.T, address string) {
 }
 
 func testJSONP(t *testing.T, address string) {
-	status, body, err := do(client(t), request(t, "GET", address+"?EIO=4&transport=polling&j=7"))
+	status, body, err := do(httpClient(t), request(t, "GET", address+"?EIO=4&transport=polling&j=7"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func testErrors(t *testing.T, address string) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			status, body, err := do(client(t), request(t, tt.method, address+"?"+tt.query))
+			status, body, err := do(httpClient(t), request(t, tt.method, address+"?"+tt.query))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +123,7 @@ func testPreflight(t *testing.T, address string) {
 	req := request(t, "OPTIONS", address+"?EIO=4&transport=polling")
 	req.Header.Set("Origin", pageOrigin)
 	req.Header.Set("Access-Control-Request-Method", "POST")
-	res, err := client(t).Do(req)
+	res, err := httpClient(t).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func (m mounted) testOrigins(t *testing.T) {
 		if transport == "websocket" {
 			setUpgrade(req)
 		}
-		status, body, err := do(client(t), req)
+		status, body, err := do(httpClient(t), req)
 		if err != nil {
 			t.Fatal(err)
 		}

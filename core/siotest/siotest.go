@@ -1,5 +1,10 @@
 // Package siotest helps to test Socket.IO servers and the ways they are mounted.
 //
+// [Pair] connects a client to a server in memory, which is how to test handlers:
+//
+//	c := siotest.Pair(t, sio, nil)
+//	text, err := client.Call[string](t.Context(), c, "greet", "gopher")
+//
 // [TestMount] proves that a router, with whatever middleware is in front of it,
 // lets through everything that a server needs: use it for an adapter of your
 // own, or for your application's router.

@@ -347,6 +347,27 @@ func TestForwardingFindsNodesLate(t *testing.T) {
 	})
 }
 
+// Where nodes find each other by heartbeats, one that comes asks the others where they
+// are before it knows that they are there. They are found all the same, from the first
+// request on.
+func TestForwardingWithHeartbeats(t *testing.T) {
+	f := newFleet(t, func(i int, f *fleet, o *socketio.Options) {
+		if i == 0 {
+			f.faults = clustertest.NewHeartbeatFaults(cluster.NewMemory(nil))
+			f.faults.Delay(20 * time.Millisecond)
+		}
+		o.Cluster = f.faults
+	})
+	for i, owner := range f.nodes {
+		query := owner.session(t)
+		for j, n := range f.nodes {
+			if _, answer := roundTrip(t, "POST", n.url()+query, "40", nil); j != i && answer != "ok" {
+				t.Errorf("node %d, asked for a session of node %d: %q", j, i, answer)
+			}
+		}
+	}
+}
+
 // until waits for something that needs repeated requests to become true.
 func until(t *testing.T, ok func() bool) {
 	t.Helper()

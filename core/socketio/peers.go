@@ -36,6 +36,9 @@ const (
 	askEvery = time.Second
 	// askTimeout is how long the nodes have to answer.
 	askTimeout = time.Second
+	// lateAnswers is how long after a question those are waited for who were not known
+	// to be there: where nodes find each other by heartbeats, those that have just come.
+	lateAnswers = 250 * time.Millisecond
 	// maxPeers bounds what is remembered of nodes that may be long gone.
 	maxPeers = 1024
 )
@@ -46,23 +49,25 @@ type peers struct {
 	own  announcement
 	node func() *cluster.Node // nil while there is none
 
-	mu     sync.Mutex
-	known  map[owner]*peer
-	asking chan struct{} // closed when the question under way has its answers
-	next   time.Time     // of the next question, at the earliest
+	mu      sync.Mutex
+	known   map[owner]*peer
+	learned chan struct{} // closed and replaced when there is one more
+	asking  chan struct{} // closed when the question under way has its answers
+	asked   time.Time     // when the latest question was asked
 }
 
 func newPeers(keys keyring, node, url string, membership func() *cluster.Node) *peers {
 	return &peers{
-		keys:  keys,
-		own:   announcement{Node: node, URL: url, Proof: keys.announcementProof(node, url)},
-		node:  membership,
-		known: make(map[owner]*peer),
+		keys:    keys,
+		own:     announcement{Node: node, URL: url, Proof: keys.announcementProof(node, url)},
+		node:    membership,
+		known:   make(map[owner]*peer),
+		learned: make(chan struct{}),
 	}
 }
 
 // find returns a node; nil if there is none, or if it does not say where it is
-// within a second. It blocks no longer than that, or until ctx ends.
+// within a second and a quarter. It blocks no longer than that, or until ctx ends.
 func (ps *peers) find(ctx context.Context, o owner) *peer {
 	p, asking := ps.lookup(o)
 	switch {
@@ -76,8 +81,25 @@ func (ps *peers) find(ctx context.Context, o owner) *peer {
 	case ps.begin(false):
 		ps.ask()
 	}
-	p, _ = ps.lookup(o)
-	return p
+	return ps.await(ctx, o)
+}
+
+// await returns a node that says where it is soon after the latest question.
+func (ps *peers) await(ctx context.Context, o owner) *peer {
+	for {
+		ps.mu.Lock()
+		p, learned, left := ps.known[o], ps.learned, time.Until(ps.asked.Add(lateAnswers))
+		ps.mu.Unlock()
+		if p != nil || left <= 0 {
+			return p
+		}
+		select {
+		case <-learned:
+		case <-time.After(left):
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 func (ps *peers) lookup(o owner) (p *peer, asking <-chan struct{}) {
@@ -91,11 +113,11 @@ func (ps *peers) lookup(o owner) (p *peer, asking <-chan struct{}) {
 func (ps *peers) begin(must bool) bool {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	if ps.asking != nil || !must && time.Now().Before(ps.next) {
+	if ps.asking != nil || !must && time.Since(ps.asked) < askEvery {
 		return false
 	}
 	ps.asking = make(chan struct{})
-	ps.next = time.Now().Add(askEvery)
+	ps.asked = time.Now()
 	return true
 }
 
@@ -131,7 +153,8 @@ func (ps *peers) ask() {
 	}
 }
 
-// learn takes note of an announcement, if it is genuine.
+// learn takes note of an announcement, if it is genuine. If its node was not known, it
+// is told where this one is: it may have asked before it knew that there are others.
 func (ps *peers) learn(args parser.Args) {
 	var a announcement
 	if args.DecodeOne(&a) != nil || a.Node == ps.own.Node || !hmac.Equal([]byte(a.Proof), []byte(ps.keys.announcementProof(a.Node, a.URL))) {
@@ -141,13 +164,31 @@ func (ps *peers) learn(args parser.Args) {
 	if err != nil {
 		return
 	}
-	p := &peer{owner: ps.keys.owner(a.Node), name: a.Node, url: u}
+	if ps.add(&peer{owner: ps.keys.owner(a.Node), name: a.Node, url: u}) {
+		ps.tell(a.Node)
+	}
+}
+
+// add reports whether a node is new.
+func (ps *peers) add(p *peer) bool {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
+	known := ps.known[p.owner] != nil
 	if len(ps.known) >= maxPeers {
 		clear(ps.known)
 	}
 	ps.known[p.owner] = p
+	close(ps.learned)
+	ps.learned = make(chan struct{})
+	return !known
+}
+
+// tell tells another node where this one is. That it fails does no harm: it will ask.
+func (ps *peers) tell(name string) {
+	payload, err := encodePayload(forwardingEvent, []any{ps.own})
+	if node := ps.node(); node != nil && err == nil {
+		_ = node.Post(&cluster.Message{Type: cluster.ServerSideEmit, To: name, Payload: payload})
+	}
 }
 
 // learnPeer handles the event by which another node says where it is, and answers it.

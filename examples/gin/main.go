@@ -1,15 +1,21 @@
-// Command gin shows what a Gin application does with Socket.IO: its login
-// middleware decides who may connect and tells the sockets who their user is, and
-// its REST endpoints emit to them.
+// Command gin is a chat on one port: a Gin application with a login, a REST
+// endpoint, an embedded page and Socket.IO.
+//
+// Read it in this order: events.go says what the page and the server tell each
+// other, chat.go does it, and web/ is the page. auth.go has the login that both
+// the REST endpoints and the sockets stand behind.
 package main
 
 import (
-	"context"
+	"cmp"
 	"crypto/rand"
-	"errors"
+	"flag"
+	"fmt"
 	"io"
+	"log"
 	"net/http"
-	"sync"
+	"os"
+	"path/filepath"
 
 	"github.com/gin-gonic/gin"
 
@@ -18,102 +24,73 @@ import (
 	"github.com/gosocketio/sio/examples/internal/serve"
 )
 
-const hint = `try:
-  curl -c ada.jar -d name=ada %[1]s/login                     # the session cookie goes to ada.jar
-  curl -b ada.jar '%[1]s/socket.io/?EIO=4&transport=polling'  # a client's first request, as ada
-  curl '%[1]s/socket.io/?EIO=4&transport=polling'             # as nobody: refused
-  curl -b ada.jar -d text=hello %[1]s/announcements           # every client gets "announcement"
-  curl -b ada.jar %[1]s/online`
+const hint = `open %[1]s in two windows, log in under two names, and write; or write from a shell:
+  curl -c jar -H 'Content-Type: application/json' -d '{"name":"ada"}' %[1]s/api/login
+  curl -b jar -H 'Content-Type: application/json' -d '{"text":"hello"}' %[1]s/api/rooms/general/messages`
 
 func main() {
-	serve.Main(app, ":8080", hint)
+	data := flag.String("data", os.Getenv("CHAT_DATA"), "`directory` for the messages and the key of the sessions, \"none\" to keep nothing; in the user's cache by default")
+	password := flag.String("admin-password", os.Getenv("CHAT_ADMIN_PASSWORD"), "`password` of admin, who may remove others; made up by default")
+	gin.SetMode(cmp.Or(os.Getenv(gin.EnvGinMode), gin.ReleaseMode))
+	serve.Main(func(out io.Writer) (http.Handler, *socketio.Server) {
+		return start(out, *data, *password)
+	}, cmp.Or(os.Getenv("CHAT_ADDR"), ":8080"), hint)
 }
 
-// announcement is what all clients get.
-type announcement struct {
-	From string `json:"from"`
-	Text string `json:"text"`
+// start opens the files and returns what is to be served.
+func start(out io.Writer, data, password string) (http.Handler, *socketio.Server) {
+	dir, err := dataDir(data)
+	if err != nil {
+		log.Fatal(err)
+	}
+	store, err := openStore(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := newAuth(dir, cmp.Or(password, rand.Text()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if dir != "" {
+		fmt.Fprintf(out, "messages are kept in %s\n", dir)
+	}
+	if password == "" {
+		fmt.Fprintf(out, "admin, who may remove others, has the password %s\n", auth.password)
+	}
+	return newApp(out, store, auth)
 }
 
-func app(out io.Writer) (http.Handler, *socketio.Server) {
-	sessions := new(sessions)
-	sio := newServer()
+// dataDir returns the directory that the flag means; "" if nothing is to be kept.
+func dataDir(flag string) (string, error) {
+	if flag == "none" {
+		return "", nil
+	}
+	if flag == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return "", err
+		}
+		flag = filepath.Join(cache, "sio-chat")
+	}
+	return flag, os.MkdirAll(flag, 0o700)
+}
+
+// newApp puts together what the program serves.
+func newApp(out io.Writer, store *store, auth *auth) (http.Handler, *socketio.Server) {
+	chat := newChat(store)
 
 	r := gin.New()
-	r.Use(gin.LoggerWithWriter(out), gin.Recovery())
-	r.POST("/login", sessions.login)
-	r.Use(sessions.identify) // for everything below
-	siogin.Attach(r, sio)
+	r.Use(gin.LoggerWithWriter(out), gin.Recovery(), secure, auth.identify)
+	siogin.Attach(r, chat.sio) // at /socket.io/: knows the user by the middleware above
 
-	users := r.Group("/", requireUser)
-	users.GET("/online", func(c *gin.Context) {
-		c.JSON(http.StatusOK, gin.H{"online": sio.Count()})
-	})
-	users.POST("/announcements", func(c *gin.Context) {
-		if err := sio.Emit("announcement", announcement{c.GetString("user"), c.PostForm("text")}); err != nil {
-			c.String(http.StatusInternalServerError, "%v", err)
-			return
-		}
-		c.Status(http.StatusNoContent)
-	})
-	return r, sio
-}
+	api := r.Group("/api", sameOrigin)
+	api.GET("/me", auth.me)
+	api.POST("/login", auth.login)
+	api.POST("/logout", auth.logout, chat.loggedOut)
+	users := api.Group("", requireUser)
+	users.POST("/token", auth.token)
+	users.POST("/rooms/:room/messages", chat.postMessage)
 
-func newServer() *socketio.Server {
-	sio := socketio.NewServer(&socketio.Options{
-		// The handshake is the first request of a client. Refusing it here, before
-		// there is a connection, is cheaper than in connect middleware.
-		AllowRequest: func(r *http.Request) error {
-			if _, ok := siogin.Value[string](r.Context(), "user"); !ok {
-				return errors.New("log in first")
-			}
-			return nil
-		},
-	})
-	sio.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
-		user, _ := siogin.Value[string](ctx, "user")
-		s.Join("user:" + user) // all of the user's devices
-		return s.Emit("welcome", user)
-	})
-	socketio.On(sio, "message", func(ctx context.Context, s *socketio.Socket, text string) error {
-		user, _ := siogin.Value[string](ctx, "user")
-		return s.Broadcast().Emit("message", announcement{user, text})
-	})
-	return sio
-}
-
-// sessions knows the users who are logged in. A real application has a database.
-type sessions struct {
-	users sync.Map // token to name
-}
-
-// login logs anybody in. A real application wants a password.
-func (s *sessions) login(c *gin.Context) {
-	name := c.PostForm("name")
-	if name == "" {
-		c.String(http.StatusBadRequest, "who are you?")
-		return
-	}
-	token := rand.Text()
-	s.users.Store(token, name)
-	c.SetSameSite(http.SameSiteLaxMode)
-	c.SetCookie("session", token, 3600, "/", "", false, true)
-	c.Status(http.StatusNoContent)
-}
-
-// identify puts the user, if there is one, where handlers and sockets find it.
-func (s *sessions) identify(c *gin.Context) {
-	token, err := c.Cookie("session")
-	if err != nil {
-		return
-	}
-	if name, ok := s.users.Load(token); ok {
-		c.Set("user", name)
-	}
-}
-
-func requireUser(c *gin.Context) {
-	if _, ok := c.Get("user"); !ok {
-		c.AbortWithStatus(http.StatusUnauthorized)
-	}
+	r.NoRoute(page())
+	return r, chat.sio
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +85,13 @@ func serve(t *testing.T, mount func(http.Handler) http.Handler) target {
 // serveNode starts the contract on the Node.js server.
 func serveNode(t *testing.T) target {
 	t.Helper()
-	cmd := nodeCommand(t, "testdata/js/server.js")
+	return startServer(t, nodeCommand(t, "testdata/js/server.js"))
+}
+
+// startServer starts a program that tells its URLs, and runs it until the end of
+// the test.
+func startServer(t *testing.T, cmd *exec.Cmd) target {
+	t.Helper()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +108,7 @@ func serveNode(t *testing.T) target {
 	t.Cleanup(func() {
 		stdin.Close() // the server ends with its input
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("the Node.js server: %v\n%s", err, stderr.String())
+			t.Errorf("%s: %v\n%s", cmd, err, stderr.String())
 		}
 	})
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
@@ -110,7 +117,7 @@ func serveNode(t *testing.T) target {
 		err = json.Unmarshal(line, &to)
 	}
 	if err != nil {
-		t.Fatalf("the Node.js server did not start: %v\n%s", err, stderr.String())
+		t.Fatalf("%s did not start: %v\n%s", cmd, err, stderr.String())
 	}
 	return to
 }

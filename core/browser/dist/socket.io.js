@@ -7,7 +7,7 @@
       __defProp(target, name, { get: all[name], enumerable: true });
   };
 
-  // ../core/browser/src/backoff.js
+  // backoff.js
   var Backoff = class {
     attempts = 0;
     constructor(min, max, jitter) {
@@ -23,13 +23,11 @@
     }
   };
 
-  // ../core/browser/src/emitter.js
+  // emitter.js
   var Emitter = class _Emitter {
     #listeners = /* @__PURE__ */ new Map();
     on(event, fn) {
-      const list = this.#listeners.get(event);
-      if (list) list.push(fn);
-      else this.#listeners.set(event, [fn]);
+      this.#listeners.set(event, [...this.listeners(event), fn]);
       return this;
     }
     once(event, fn) {
@@ -43,43 +41,51 @@
     /** Without fn, all listeners of the event go; without event, all listeners. */
     off(event, fn) {
       if (event === void 0) this.#listeners.clear();
-      else if (!fn) this.#listeners.delete(event);
       else {
         const list = this.listeners(event);
-        const i = list.findIndex((l) => l === fn || l.fn === fn);
-        if (i >= 0) list.splice(i, 1);
-        if (list.length) this.#listeners.set(event, list);
+        const rest = fn ? without(list, list.find((l) => l === fn || l.fn === fn)) : [];
+        if (rest.length) this.#listeners.set(event, rest);
         else this.#listeners.delete(event);
       }
       return this;
     }
+    /** What a listener throws is reported as any uncaught error, and stops nobody else. */
     emit(event, ...args) {
-      for (const fn of this.listeners(event)) fn.apply(this, args);
+      for (const fn of this.listeners(event)) {
+        try {
+          fn.apply(this, args);
+        } catch (err) {
+          queueMicrotask(() => {
+            throw err;
+          });
+        }
+      }
       return this;
     }
     /** The same as emit, for subclasses whose emit sends something. */
     emitReserved(event, ...args) {
       return _Emitter.prototype.emit.call(this, event, ...args);
     }
+    /** The list is not changed any more: on and off make another. */
     listeners(event) {
-      return [...this.#listeners.get(event) ?? []];
+      return this.#listeners.get(event) ?? [];
     }
     hasListeners(event) {
       return this.#listeners.has(event);
     }
   };
-  Object.assign(Emitter.prototype, {
-    addEventListener: Emitter.prototype.on,
-    removeListener: Emitter.prototype.off,
-    removeAllListeners: Emitter.prototype.off,
-    removeEventListener: Emitter.prototype.off
-  });
+  var { on, off } = Emitter.prototype;
+  Object.assign(Emitter.prototype, { addEventListener: on, removeListener: off, removeAllListeners: off, removeEventListener: off });
+  function without(list, item) {
+    const i = list.indexOf(item);
+    return list.filter((_, at) => at !== i);
+  }
   function subscribe(emitter, event, fn) {
     emitter.on(event, fn);
     return () => emitter.off(event, fn);
   }
 
-  // ../core/browser/src/parser.js
+  // parser.js
   var parser_exports = {};
   __export(parser_exports, {
     Decoder: () => Decoder,
@@ -90,129 +96,116 @@
     protocol: () => protocol
   });
   var protocol = 5;
-  var PacketType = { CONNECT: 0, DISCONNECT: 1, EVENT: 2, ACK: 3, CONNECT_ERROR: 4, BINARY_EVENT: 5, BINARY_ACK: 6 };
-  Object.entries(PacketType).forEach(([name, type]) => PacketType[type] = name);
-  var RESERVED = /* @__PURE__ */ new Set(["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]);
+  var CONNECT = 0;
+  var DISCONNECT = 1;
+  var EVENT = 2;
+  var ACK = 3;
+  var CONNECT_ERROR = 4;
+  var BINARY = 3;
+  var PacketType = { CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR };
+  var RESERVED = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
   var isObject = (value) => Object.prototype.toString.call(value) === "[object Object]";
   function isBinary(value) {
-    return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || typeof Blob === "function" && value instanceof Blob;
+    return value instanceof ArrayBuffer || ArrayBuffer.isView(value) || value instanceof Blob;
   }
-  function takeOut(value, binary) {
-    if (isBinary(value)) return { _placeholder: true, num: binary.push(value) - 1 };
-    if (Array.isArray(value)) return value.map((v) => takeOut(v, binary));
-    if (value === null || typeof value !== "object" || value instanceof Date) return value;
-    if (typeof value.toJSON === "function") return takeOut(value.toJSON(), binary);
-    const copy = {};
-    for (const key of Object.keys(value)) copy[key] = takeOut(value[key], binary);
-    return copy;
-  }
-  function putBack(value, binary) {
+  function putBack(value, attachments) {
     if (value === null || typeof value !== "object") return value;
     if (value._placeholder === true) {
-      if (!(Number.isInteger(value.num) && value.num >= 0 && value.num < binary.length)) throw new Error("illegal attachments");
-      return binary[value.num];
+      const attachment = typeof value.num === "number" && attachments[value.num];
+      if (!attachment) throw new Error("illegal attachments");
+      return attachment;
     }
-    for (const key of Object.keys(value)) value[key] = putBack(value[key], binary);
+    for (const key of Object.keys(value)) value[key] = putBack(value[key], attachments);
     return value;
   }
   var Encoder = class {
     /** Returns the messages of a packet: a string, and its attachments. */
     encode({ type, nsp, data, id }) {
       const attachments = [];
-      if (type === PacketType.EVENT || type === PacketType.ACK) {
-        data = takeOut(data, attachments);
-        if (attachments.length) type += PacketType.BINARY_EVENT - PacketType.EVENT;
-      }
-      let text = String(type);
-      if (attachments.length) text += attachments.length + "-";
-      if (nsp && nsp !== "/") text += nsp + ",";
-      if (id != null) text += id;
-      if (data != null) text += JSON.stringify(data);
-      return [text, ...attachments];
+      const takeOut = function(key, value) {
+        for (const v of [this[key], value]) {
+          if (isBinary(v)) return { _placeholder: true, num: attachments.push(v) - 1 };
+        }
+        return value;
+      };
+      const json = data == null ? "" : JSON.stringify(data, type === EVENT || type === ACK ? takeOut : void 0);
+      const count = attachments.length;
+      let text = count ? `${type + BINARY}${count}-` : `${type}`;
+      if (nsp !== "/") text += nsp + ",";
+      return [text + (id ?? "") + json, ...attachments];
     }
   };
   var Decoder = class extends Emitter {
-    #partial = null;
+    #partial;
     // a packet that waits for its attachments
     #attachments = [];
     add(message) {
-      if (typeof message === "string") {
-        if (this.#partial) throw new Error("got plaintext data when reconstructing a packet");
-        const packet2 = decodeText(message);
-        if (packet2.attachments) this.#partial = packet2;
-        else this.emitReserved("decoded", packet2);
-        return;
-      }
-      if (!isBinary(message)) throw new Error("Unknown type: " + message);
       const packet = this.#partial;
-      if (!packet) throw new Error("got binary data when not reconstructing a packet");
-      if (this.#attachments.push(message) < packet.attachments) return;
-      packet.data = putBack(packet.data, this.#attachments);
-      this.destroy();
+      if (typeof message === "string") {
+        if (packet) throw new Error("got plaintext data when reconstructing a packet");
+        this.#partial = decodeText(message);
+      } else {
+        if (!packet) throw new Error("got binary data when not reconstructing a packet");
+        this.#attachments.push(message);
+      }
+      this.#complete(this.#partial);
+    }
+    #complete(packet) {
+      const { attachments } = packet;
+      if (this.#attachments.length < attachments) return;
+      if (attachments) packet.data = putBack(packet.data, this.#attachments);
       delete packet.attachments;
+      this.destroy();
       this.emitReserved("decoded", packet);
     }
     /** Forgets a packet that is not complete. */
     destroy() {
-      this.#partial = null;
+      this.#partial = void 0;
       this.#attachments = [];
     }
   };
-  var header = /^(\d)(?:(\d+)-)?(?:(\/[^,]*)(?:,|$))?(\d*)/;
+  var header = /^([0-4]|[56](\d+)-)(?:(\/[^,]*)(?:,|$))?(\d*)/;
   function decodeText(text) {
-    const type = Number(text[0]);
-    if (PacketType[type] === void 0 || text === "") throw new Error("unknown packet type " + type);
-    const [all, , count, nsp = "/", id] = header.exec(text);
-    const packet = { type, nsp };
-    if (type >= PacketType.BINARY_EVENT) {
-      if (count === void 0) throw new Error("Illegal attachments");
-      packet.type -= PacketType.BINARY_EVENT - PacketType.EVENT;
-      packet.attachments = Number(count);
-    } else if (count !== void 0) throw new Error("invalid payload");
+    const [all, , attachments, nsp = "/", id] = header.exec(text) ?? invalid();
+    const packet = { type: text[0] - (attachments ? BINARY : 0), nsp, attachments: Number(attachments ?? 0) };
     if (id) packet.id = Number(id);
-    if (all.length < text.length) {
-      try {
-        packet.data = JSON.parse(text.slice(all.length));
-      } catch {
-        throw new Error("invalid payload");
-      }
-    }
-    if (!isValid(packet)) throw new Error("invalid payload");
-    return packet;
+    if (all.length < text.length) packet.data = JSON.parse(text.slice(all.length));
+    return isValid(packet) ? packet : invalid();
+  }
+  function invalid() {
+    throw new Error("invalid payload");
   }
   function isValid({ type, data }) {
     switch (type) {
-      case PacketType.CONNECT:
+      case CONNECT:
         return data === void 0 || isObject(data);
       // none: a server of version 2
-      case PacketType.DISCONNECT:
+      case DISCONNECT:
         return data === void 0;
-      case PacketType.CONNECT_ERROR:
+      case CONNECT_ERROR:
         return typeof data === "string" || isObject(data);
-      case PacketType.EVENT:
-        return Array.isArray(data) && (typeof data[0] === "number" || typeof data[0] === "string" && !RESERVED.has(data[0]));
+      case EVENT:
+        return Array.isArray(data) && (typeof data[0] === "number" || typeof data[0] === "string" && !RESERVED.includes(data[0]));
       default:
         return Array.isArray(data);
     }
   }
 
-  // ../core/browser/src/transports.js
+  // transports.js
   var TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
   var SEPARATOR = "";
   function encodeText({ type, data = "" }) {
     return TYPES.indexOf(type) + data;
   }
   function decodeText2(text) {
-    if (text[0] === "b") {
-      return { type: "message", data: Uint8Array.from(atob(text.slice(1)), (c) => c.charCodeAt(0)).buffer };
+    try {
+      if (text[0] === "b") return { type: "message", data: Uint8Array.from(atob(text.slice(1)), (c) => c.charCodeAt(0)).buffer };
+    } catch {
     }
-    const type = TYPES[text[0]];
-    if (!type) return { type: "error", data: "parser error" };
-    return text.length > 1 ? { type, data: text.slice(1) } : { type };
+    return { type: TYPES[text[0]] ?? "error", data: text.slice(1) || void 0 };
   }
   async function encodeBase64(data) {
-    if (typeof Blob === "function" && data instanceof Blob) data = await data.arrayBuffer();
-    const bytes = ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+    const bytes = new Uint8Array(await new Blob([data]).arrayBuffer());
     let chars = "";
     for (let i = 0; i < bytes.length; i += 32768) chars += String.fromCharCode(...bytes.subarray(i, i + 32768));
     return "b" + btoa(chars);
@@ -235,20 +228,18 @@
       this.opts = opts;
       this.query = query;
     }
-    uri(scheme, query) {
-      const { secure, hostname, port, path } = this.opts;
-      const host = hostname.includes(":") && hostname[0] !== "[" ? `[${hostname}]` : hostname;
-      const usual = secure ? 443 : 80;
-      return `${scheme}${secure ? "s" : ""}://${host}${port && Number(port) !== usual ? ":" + port : ""}${path}?${new URLSearchParams(query)}`;
-    }
-    stamped(query) {
-      return { ...query, [this.opts.timestampParam]: Date.now().toString(36) + "-" + (requests++).toString(36) };
+    uri(scheme, stamped) {
+      const { secure, host, path, forceBase64, timestampParam } = this.opts;
+      const query = new URLSearchParams(this.query);
+      if (stamped) query.set(timestampParam, Date.now().toString(36) + "-" + (requests++).toString(36));
+      if (forceBase64) query.set("b64", "1");
+      return `${scheme}${secure ? "s" : ""}://${host}${path}?${query}`;
     }
     onPacket(packet) {
       this.emitReserved("packet", packet);
     }
     fail(message, description, context) {
-      this.emitReserved("error", new TransportError(message, description, context));
+      if (this.readyState !== "closed") this.emitReserved("error", new TransportError(message, description, context));
     }
     onOpen() {
       this.readyState = "open";
@@ -262,20 +253,22 @@
       this.emitReserved("close", details);
     }
     drained() {
+      if (this.readyState === "closed") return;
       this.writable = true;
       this.emitReserved("drain");
     }
     close() {
-      if (this.readyState === "opening" || this.readyState === "open") {
-        this.doClose();
-        this.onClose();
-      }
+      if (this.readyState === "closed") return;
+      this.onClose();
+      this.doClose();
     }
   };
   var Polling = class extends Transport {
-    name = "polling";
     #polling = false;
     #abort = new AbortController();
+    get name() {
+      return "polling";
+    }
     open() {
       this.#poll();
     }
@@ -286,16 +279,13 @@
         if (this.readyState !== "pausing") return;
         if (this.#polling) this.once("pollComplete", step);
         else if (!this.writable) this.once("drain", step);
-        else {
-          this.readyState = "paused";
-          fn();
-        }
+        else fn();
       };
       step();
     }
     /** Takes pause back. */
     resume() {
-      if (this.readyState !== "pausing" && this.readyState !== "paused") return;
+      if (this.readyState !== "pausing") return;
       this.readyState = "open";
       if (!this.#polling) this.#poll();
     }
@@ -303,16 +293,12 @@
       this.#polling = true;
       const text = await this.#request("GET", "xhr poll error");
       if (text === void 0) return;
-      if (this.readyState === "closed") return this.#leave(decodeText2(text.split(SEPARATOR)[0]));
       for (const part of text.split(SEPARATOR)) {
         const packet = decodeText2(part);
+        if (this.readyState === "closed") return this.#leave(packet);
         if (this.readyState === "opening" && packet.type === "open") this.onOpen();
-        if (packet.type === "close") {
-          this.onClose({ description: "transport closed by the server" });
-          return;
-        }
+        if (packet.type === "close") return this.onClose({ description: "transport closed by the server" });
         this.onPacket(packet);
-        if (this.readyState === "closed") return;
       }
       this.#polling = false;
       this.emitReserved("pollComplete");
@@ -320,62 +306,67 @@
     }
     async send(packets) {
       this.writable = false;
-      const body = (await Promise.all(packets.map(encodeAsText))).join(SEPARATOR);
-      if (await this.#request("POST", "xhr post error", body) !== void 0) this.drained();
+      const message = "xhr post error";
+      let parts;
+      try {
+        parts = await Promise.all(packets.map(encodeAsText));
+      } catch (err) {
+        return this.fail(message, err);
+      }
+      if (await this.#request("POST", message, parts.join(SEPARATOR)) !== void 0) this.drained();
     }
     /** Returns the text of the answer; undefined after an error, which was told. */
     async #request(method, message, body) {
-      const { opts } = this;
-      const query = opts.timestampRequests === false ? { ...this.query } : this.stamped(this.query);
-      if (opts.forceBase64) query.b64 = 1;
-      const headers = { ...opts.extraHeaders };
+      const { fetch = globalThis.fetch, extraHeaders, requestTimeout, timestampRequests, withCredentials } = this.opts;
+      const headers = { ...extraHeaders };
       if (body !== void 0) headers["content-type"] = "text/plain;charset=UTF-8";
-      const signals = [this.#abort.signal];
-      if (opts.requestTimeout) signals.push(AbortSignal.timeout(opts.requestTimeout));
+      const closing = this.readyState === "closed";
+      const abort = this.#abort;
+      const timer = requestTimeout && setTimeout(() => abort.abort(), requestTimeout);
       let failure;
       try {
-        const response = await (opts.fetch ?? fetch)(this.uri("http", query), {
+        const response = await fetch(this.uri("http", timestampRequests !== false), {
           method,
           headers,
           body,
-          credentials: opts.withCredentials ? "include" : "same-origin",
+          credentials: withCredentials ? "include" : "same-origin",
           cache: "no-store",
-          signal: either(signals)
+          keepalive: closing,
+          // also if the page goes away
+          signal: closing ? void 0 : abort.signal
         });
         const text = await response.text();
         if (response.ok) return text;
         failure = [response.status, { status: response.status, responseText: text }];
       } catch (err) {
         failure = [err];
+      } finally {
+        clearTimeout(timer);
       }
-      if (this.readyState !== "closed") this.fail(message, ...failure);
+      this.fail(message, ...failure);
     }
     /** Closes a session that was opened for a client that has gone away meanwhile. */
-    #leave(packet) {
-      if (packet.type !== "open" || this.query.sid) return;
-      this.query.sid = JSON.parse(packet.data).sid;
+    #leave({ type, data }) {
+      const sid = type === "open" && /"sid":"([^"]+)"/.exec(data)?.[1];
+      if (!sid || this.query.sid) return;
+      this.query.sid = sid;
       this.doClose();
     }
-    doClose() {
-      if (this.query.sid) this.send([{ type: "close" }]).then(() => this.#abort.abort());
+    async doClose() {
+      if (!this.query.sid) return;
+      await this.send([{ type: "close" }]);
+      this.#abort.abort();
     }
   };
-  function either(signals) {
-    if (signals.length === 1) return signals[0];
-    const both = new AbortController();
-    for (const signal of signals) signal.addEventListener("abort", () => both.abort(signal.reason), { once: true });
-    return both.signal;
-  }
   var WS = class extends Transport {
-    name = "websocket";
+    get name() {
+      return "websocket";
+    }
     open() {
-      const { opts } = this;
-      const query = opts.timestampRequests ? this.stamped(this.query) : { ...this.query };
-      if (opts.forceBase64) query.b64 = 1;
-      const WebSocketClass = opts.WebSocket ?? globalThis.WebSocket;
+      const { WebSocket = globalThis.WebSocket, protocols, extraHeaders, timestampRequests } = this.opts;
       let ws;
       try {
-        ws = this.ws = new WebSocketClass(this.uri("ws", query), opts.protocols ?? [], { headers: opts.extraHeaders });
+        ws = this.ws = new WebSocket(this.uri("ws", timestampRequests), protocols ?? [], { headers: extraHeaders });
       } catch (err) {
         return this.emitReserved("error", err);
       }
@@ -387,14 +378,17 @@
     }
     async send(packets) {
       this.writable = false;
-      for (const packet of packets) {
-        if (!isBinary(packet.data)) this.#write(encodeText(packet));
-        else this.#write(this.opts.forceBase64 ? await encodeBase64(packet.data) : packet.data);
+      try {
+        for (const packet of packets) {
+          let { data } = packet;
+          if (!isBinary(data)) data = encodeText(packet);
+          else if (this.opts.forceBase64) data = await encodeBase64(data);
+          if (this.ws.readyState === 1) this.ws.send(data);
+        }
+      } catch (err) {
+        this.fail("websocket error", err);
       }
-      setTimeout(() => this.readyState === "open" && this.drained());
-    }
-    #write(data) {
-      if (this.ws.readyState === 1) this.ws.send(data);
+      queueMicrotask(() => this.drained());
     }
     doClose() {
       const { ws } = this;
@@ -407,88 +401,109 @@
   };
   var transports = { polling: Polling, websocket: WS };
 
-  // ../core/browser/src/engine.js
+  // url.js
+  function parse(uri) {
+    const { location } = globalThis;
+    let text = uri ?? location.host;
+    if (/^\/(?!\/)/.test(text)) text = location.host + text;
+    const page = !location || location.protocol === "https:" ? "https:" : "http:";
+    if (!/^(http|ws)s?:\/\//.test(text)) text = page + "//" + text.replace(/^\/\//, "");
+    const url = new URL(text);
+    return {
+      secure: /^(https|wss):/.test(url.protocol),
+      host: url.host,
+      // with the port, unless it is the usual one
+      // Not url.pathname, which has escapes: it is the name of a namespace.
+      path: /^\w+:\/\/[^/?#]*([^?#]*)/.exec(text)[1] || "/",
+      query: new URLSearchParams(url.search.replaceAll("+", "%2B"))
+      // a plus is no space
+    };
+  }
+
+  // engine.js
   var defaults = {
-    path: "/engine.io",
     addTrailingSlash: true,
-    transports: ["polling", "websocket"],
-    upgrade: true,
-    rememberUpgrade: false,
-    tryAllTransports: false,
+    binaryType: "arraybuffer",
     timestampParam: "t",
-    withCredentials: false
+    transports: ["polling", "websocket"],
+    upgrade: true
   };
-  function byteLength(data) {
-    if (data === void 0) return 0;
+  function byteLength(data = "") {
     if (!isBinary(data)) return new TextEncoder().encode(data).length;
     return Math.ceil((data.byteLength ?? data.size) * 1.33);
   }
   var Engine = class _Engine extends Emitter {
     static #rememberedWebSocket = false;
     id = "";
-    readyState = "";
+    readyState = "opening";
     writeBuffer = [];
     upgrading = false;
+    #classes;
+    // of the transports that may still be tried, by their names
     #inFlight = 0;
     // packets of writeBuffer that the transport has
     #maxPayload = Infinity;
-    #upgrades = [];
+    #pingDelay;
+    #pingDeadline;
+    #pingTimer;
     #offline = () => this.#onClose("transport close", { description: "network connection lost" });
     #unload = () => {
-      if (!this.transport) return;
-      this.transport.off();
-      this.transport.close();
+      this.transport?.off();
+      this.transport?.close();
     };
     constructor(uri, opts) {
       super();
-      const url = new URL(uri);
-      const secure = url.protocol === "https:" || url.protocol === "wss:";
-      this.opts = { ...defaults, ...opts, secure, hostname: url.hostname, port: url.port };
-      this.opts.path = this.opts.path.replace(/\/$/, "") + (this.opts.addTrailingSlash ? "/" : "");
-      this.opts.query = typeof opts.query === "string" ? Object.fromEntries(new URLSearchParams(opts.query)) : opts.query;
-      this.transports = this.opts.transports.map((t) => typeof t === "string" ? t : t.prototype.name);
-      this.classes = { ...transports, ...Object.fromEntries(this.opts.transports.filter((t) => typeof t !== "string").map((t) => [t.prototype.name, t])) };
+      const { secure, host, query } = parse(uri);
+      this.opts = { ...defaults, ...opts, secure, host };
+      this.opts.path = opts.path.replace(/\/$/, "") + (this.opts.addTrailingSlash ? "/" : "");
+      this.opts.query = Object.fromEntries([...new URLSearchParams(opts.query), ...query]);
+      this.binaryType = this.opts.binaryType;
+      this.#classes = this.opts.transports.map((t) => transports[t] ?? t).filter((t) => t.prototype);
       globalThis.addEventListener?.("offline", this.#offline);
-      if (this.opts.closeOnBeforeunload) globalThis.addEventListener?.("beforeunload", this.#unload);
+      if (opts.closeOnBeforeunload) globalThis.addEventListener?.("beforeunload", this.#unload);
       this.#open();
     }
-    #create(name) {
+    #class(name) {
+      return this.#classes.find((c) => c.prototype.name === name);
+    }
+    #create(Class) {
+      const { name } = Class.prototype;
       const query = { ...this.opts.query, EIO: 4, transport: name };
       if (this.id) query.sid = this.id;
-      return new this.classes[name]({ ...this.opts, ...this.opts.transportOptions?.[name] }, query);
+      return new Class({ ...this.opts, ...this.opts.transportOptions?.[name] }, query);
     }
     #open() {
-      this.readyState = "opening";
-      const remembered = this.opts.rememberUpgrade && _Engine.#rememberedWebSocket && this.transports.includes("websocket");
-      const name = remembered ? "websocket" : this.transports[0];
-      if (!this.classes[name]) {
-        setTimeout(() => this.emitReserved("error", new Error(name ? `unknown transport ${name}` : "No transports available")));
+      const remembered = this.opts.rememberUpgrade && _Engine.#rememberedWebSocket && this.#class("websocket");
+      const Class = remembered || this.#classes[0];
+      if (!Class) {
+        setTimeout(() => this.#onError(new Error("No transports available")));
         return;
       }
-      const transport = this.#create(name);
-      this.#use(transport);
-      transport.open();
+      this.#use(this.#create(Class));
+      this.transport.open();
     }
     #use(transport) {
       this.transport?.off();
-      this.transport = transport;
-      transport.on("packet", (packet) => this.#onPacket(packet)).on("drain", () => this.#onDrain()).on("error", (err) => this.#onError(err)).on("close", (details) => this.#onClose("transport close", details));
+      this.transport = transport.on("packet", (packet) => this.#onPacket(packet)).on("drain", () => this.#onDrain()).on("error", (err) => this.#onError(err)).on("close", (details) => this.#onClose("transport close", details));
     }
     #onPacket(packet) {
       if (this.readyState === "closed") return;
       this.emitReserved("packet", packet);
-      switch (packet.type) {
+      let { type, data } = packet;
+      switch (type) {
         case "open":
-          return this.#onHandshake(packet.data);
+          return this.#onHandshake(data);
         case "ping":
-          this.#send({ type: "pong", data: packet.data });
+          this.#send({ type: "pong" });
           this.emitReserved("ping");
           return this.#awaitPing();
         case "error":
           return this.#onError(new Error("server error"));
         case "message":
-          this.emitReserved("data", packet.data ?? "");
-          this.emitReserved("message", packet.data ?? "");
+          data ??= "";
+          if (this.binaryType === "blob" && isBinary(data)) data = new Blob([data]);
+          this.emitReserved("data", data);
+          this.emitReserved("message", data);
       }
     }
     #onHandshake(text) {
@@ -500,32 +515,28 @@
         return this.#onError(new Error("server error"));
       }
       this.#maxPayload = data.maxPayload || Infinity;
-      this.#upgrades = (data.upgrades ?? []).filter((name) => this.transports.includes(name));
-      this.pingDelay = data.pingInterval + data.pingTimeout;
+      this.#pingDelay = data.pingInterval + data.pingTimeout;
       this.emitReserved("handshake", data);
       this.readyState = "open";
       _Engine.#rememberedWebSocket = this.transport.name === "websocket";
       this.emitReserved("open");
       this.#flush();
-      if (this.readyState !== "open") return;
+      if (this.readyState === "closed") return;
       this.#awaitPing();
-      if (this.opts.upgrade && this.transport.name === "polling" && this.#upgrades.includes("websocket")) this.#upgrade();
+      const Class = this.#class("websocket");
+      if (this.readyState === "open" && this.opts.upgrade && Class && data.upgrades?.includes("websocket")) this.#upgrade(Class);
     }
     #awaitPing() {
-      clearTimeout(this.pingTimer);
-      this.pingDeadline = Date.now() + this.pingDelay;
-      this.pingTimer = setTimeout(() => this.#onClose("ping timeout"), this.pingDelay);
-      if (this.opts.autoUnref) this.pingTimer.unref?.();
+      clearTimeout(this.#pingTimer);
+      this.#pingDeadline = Date.now() + this.#pingDelay;
+      this.#pingTimer = setTimeout(() => this.#onClose("ping timeout"), this.#pingDelay);
     }
     /** Timers do not run while a machine sleeps: the first who wants to send notices. */
     hasPingExpired() {
-      if (!this.pingDeadline) return false;
-      const expired = Date.now() > this.pingDeadline;
-      if (expired) {
-        this.pingDeadline = 0;
-        setTimeout(() => this.#onClose("ping timeout"));
-      }
-      return expired;
+      if (Date.now() <= this.#pingDeadline) return false;
+      this.#pingDeadline = 0;
+      setTimeout(() => this.#onClose("ping timeout"));
+      return true;
     }
     send(data, options, fn) {
       this.#send({ type: "message", data, options }, fn);
@@ -569,8 +580,8 @@
      * Tries to go on over a websocket: opens one, checks that it works, lets what is on its way
      * over polling arrive, and only then says that the session moves.
      */
-    #upgrade() {
-      const probe = this.#create("websocket");
+    #upgrade(Class) {
+      const probe = this.#create(Class);
       let over = false;
       const done = () => {
         over = true;
@@ -581,9 +592,9 @@
         if (over) return;
         done();
         probe.close();
-        if (this.upgrading) {
-          this.upgrading = false;
-          this.transport.resume?.();
+        this.upgrading = false;
+        if (this.readyState !== "closed") {
+          this.transport.resume();
           this.#flush();
         }
         const failure = new Error("probe error: " + (err?.message ?? err));
@@ -594,7 +605,6 @@
       this.on("close", cancel);
       probe.on("error", fail).on("close", () => fail("transport closed")).on("open", () => probe.send([{ type: "ping", data: "probe" }])).on("packet", (packet) => {
         if (packet.type !== "pong" || packet.data !== "probe") return fail("unexpected answer");
-        if (this.readyState === "closed") return cancel();
         this.upgrading = true;
         this.emitReserved("upgrading", probe);
         this.transport.pause(() => {
@@ -622,30 +632,29 @@
     }
     #onError(err) {
       _Engine.#rememberedWebSocket = false;
-      if (this.opts.tryAllTransports && this.readyState === "opening" && this.transports.length > 1) {
-        this.transports.shift();
+      if (this.opts.tryAllTransports && this.readyState === "opening" && this.#classes.length > 1) {
+        this.#classes = this.#classes.filter((c) => c !== this.transport.constructor);
         return this.#open();
       }
       this.emitReserved("error", err);
       this.#onClose("transport error", err);
     }
     #onClose(reason, description) {
-      if (this.readyState === "closed" || this.readyState === "") return;
-      clearTimeout(this.pingTimer);
+      if (this.readyState === "closed") return;
+      clearTimeout(this.#pingTimer);
       this.transport?.off();
       this.transport?.close();
       globalThis.removeEventListener?.("offline", this.#offline);
       globalThis.removeEventListener?.("beforeunload", this.#unload);
       this.readyState = "closed";
       this.id = "";
-      this.pingDeadline = 0;
       this.emitReserved("close", reason, description);
       this.writeBuffer = [];
       this.#inFlight = 0;
     }
   };
 
-  // ../core/browser/src/socket.js
+  // socket.js
   var Socket = class extends Emitter {
     connected = false;
     recovered = false;
@@ -700,7 +709,7 @@
     }
     /** Sends an event. If the last argument is a function, it gets the acknowledgement. */
     emit(event, ...args) {
-      if (RESERVED.has(event)) throw new Error(`"${String(event)}" is a reserved event name`);
+      if (RESERVED.includes(event)) throw new Error(`"${String(event)}" is a reserved event name`);
       const { flags } = this;
       this.flags = {};
       args.unshift(event);
@@ -722,12 +731,10 @@
     }
     /** Like emit; returns a promise of the acknowledgement. */
     emitWithAck(event, ...args) {
-      const withError = this.flags.timeout !== void 0 || this._opts.ackTimeout !== void 0;
       return new Promise((resolve, reject) => {
         const ack = (err, value) => err ? reject(err) : resolve(value);
-        const fn = withError ? ack : (value) => resolve(value);
-        fn.failed = reject;
-        this.emit(event, ...args, fn);
+        ack.withError = true;
+        this.emit(event, ...args, ack);
       });
     }
     #awaitAck(id, fn, flags) {
@@ -741,7 +748,6 @@
         this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
         fn.call(this, new Error("operation has timed out"));
       }, timeout);
-      if (this.io.opts.autoUnref) timer.unref?.();
       const ack = (...args) => {
         clearTimeout(timer);
         fn.apply(this, args);
@@ -784,7 +790,7 @@
       this.io._packet(packet);
     }
     #sendEvent(packet) {
-      for (const fn of this.#anyOutgoingListeners.slice()) fn.apply(this, packet.data);
+      for (const fn of this.#anyOutgoingListeners) fn.apply(this, packet.data);
       this.#packet(packet);
     }
     #onOpen() {
@@ -845,7 +851,7 @@
       };
     }
     #dispatch(args) {
-      for (const fn of this.#anyListeners.slice()) fn.apply(this, args);
+      for (const fn of this.#anyListeners) fn.apply(this, args);
       this.emitReserved(...args);
       const last = args.at(-1);
       if (this._pid && args.length > 1 && typeof last === "string") this._lastOffset = last;
@@ -869,9 +875,7 @@
         if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue;
         const ack = this.acks[id];
         delete this.acks[id];
-        const err = new Error("socket has been disconnected");
-        if (ack.withError) ack.call(this, err);
-        else ack.failed?.(err);
+        if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
       }
     }
     #destroy() {
@@ -889,8 +893,8 @@
       return this.disconnect();
     }
     // Modifiers of the next emit.
-    compress(on) {
-      this.flags.compress = on;
+    compress(on2) {
+      this.flags.compress = on2;
       return this;
     }
     get volatile() {
@@ -902,12 +906,13 @@
       return this;
     }
     // Listeners for all events: those that come, and those that are sent.
+    // The lists are not changed any more: each change makes another.
     onAny(fn) {
-      this.#anyListeners.push(fn);
+      this.#anyListeners = [...this.#anyListeners, fn];
       return this;
     }
     prependAny(fn) {
-      this.#anyListeners.unshift(fn);
+      this.#anyListeners = [fn, ...this.#anyListeners];
       return this;
     }
     offAny(fn) {
@@ -918,11 +923,11 @@
       return this.#anyListeners;
     }
     onAnyOutgoing(fn) {
-      this.#anyOutgoingListeners.push(fn);
+      this.#anyOutgoingListeners = [...this.#anyOutgoingListeners, fn];
       return this;
     }
     prependAnyOutgoing(fn) {
-      this.#anyOutgoingListeners.unshift(fn);
+      this.#anyOutgoingListeners = [fn, ...this.#anyOutgoingListeners];
       return this;
     }
     offAnyOutgoing(fn) {
@@ -933,25 +938,21 @@
       return this.#anyOutgoingListeners;
     }
   };
-  function without(list, fn) {
-    const i = list.indexOf(fn);
-    return i < 0 ? list : list.toSpliced?.(i, 1) ?? [...list.slice(0, i), ...list.slice(i + 1)];
-  }
 
-  // ../core/browser/src/manager.js
+  // manager.js
   var Manager = class extends Emitter {
     nsps = {};
     _readyState = "closed";
+    _reconnecting = false;
+    // an attempt is due or under way: a socket need not open the connection
     #subscriptions = [];
-    #reconnecting = false;
-    // an attempt is due or under way
     #skipReconnect = false;
     // somebody wants no more of them
     constructor(uri, opts) {
       super();
       if (uri && typeof uri === "object") [uri, opts] = [void 0, uri];
-      this.opts = { path: "/socket.io", ...opts };
-      this.uri = uri ?? globalThis.location?.origin;
+      this.opts = { ...opts, path: opts?.path ?? "/socket.io" };
+      this.uri = uri;
       const { reconnection, reconnectionAttempts, reconnectionDelay, reconnectionDelayMax, randomizationFactor, timeout } = this.opts;
       this._reconnection = reconnection !== false;
       this._reconnectionAttempts = reconnectionAttempts ?? Infinity;
@@ -969,7 +970,7 @@
       this._reconnection = !!v;
       if (!v) {
         this.#skipReconnect = true;
-        this.#reconnecting = false;
+        this._reconnecting = false;
       }
       return this;
     }
@@ -1008,7 +1009,7 @@
         this._readyState = "closed";
         this.emitReserved("error", err);
         if (fn) fn(err);
-        else if (!this.#reconnecting && this._reconnection && this.backoff.attempts === 0) this.#reconnect();
+        else this.#reconnect();
       };
       this.#subscriptions.push(
         subscribe(engine, "open", () => {
@@ -1018,11 +1019,11 @@
         subscribe(engine, "error", onError)
       );
       if (this._timeout !== false) {
-        const timer = this.#timer(this._timeout, () => {
+        const timer = setTimeout(() => {
           this.#cleanUp();
           engine.close();
           onError(new Error("timeout"));
-        });
+        }, this._timeout);
         this.#subscriptions.push(() => clearTimeout(timer));
       }
       return this;
@@ -1030,14 +1031,10 @@
     connect(fn) {
       return this.open(fn);
     }
-    #timer(ms, fn) {
-      const timer = setTimeout(fn, ms);
-      if (this.opts.autoUnref) timer.unref?.();
-      return timer;
-    }
     #onOpen() {
       this.#cleanUp();
       this._readyState = "open";
+      this._reconnecting = false;
       this.emitReserved("open");
       this.#subscriptions.push(
         subscribe(this.engine, "ping", () => this.emitReserved("ping")),
@@ -1074,7 +1071,7 @@
     }
     _close() {
       this.#skipReconnect = true;
-      this.#reconnecting = false;
+      this._reconnecting = false;
       this.#onClose("forced close");
     }
     disconnect() {
@@ -1086,72 +1083,49 @@
       this.backoff.reset();
       this._readyState = "closed";
       this.emitReserved("close", reason, description);
-      if (this._reconnection && !this.#skipReconnect) this.#reconnect();
+      this.#reconnect();
     }
+    /** Waits and tries again. A loop that waits goes on: whoever cleans up has ended its timer. */
     #reconnect() {
-      if (this.#reconnecting || this.#skipReconnect) return;
-      if (this.backoff.attempts >= this._reconnectionAttempts) {
+      if (!this._reconnection || this.#skipReconnect) return;
+      this._reconnecting = this.backoff.attempts < this._reconnectionAttempts;
+      if (!this._reconnecting) {
         this.backoff.reset();
         this.emitReserved("reconnect_failed");
-        this.#reconnecting = false;
         return;
       }
-      this.#reconnecting = true;
-      const timer = this.#timer(this.backoff.duration(), () => {
+      const timer = setTimeout(() => {
         if (this.#skipReconnect) return;
         this.emitReserved("reconnect_attempt", this.backoff.attempts);
         if (this.#skipReconnect) return;
         this.open((err) => {
-          this.#reconnecting = false;
           if (err) {
-            this.emitReserved("reconnect_error", err);
             this.#reconnect();
+            this.emitReserved("reconnect_error", err);
             return;
           }
           const attempt = this.backoff.attempts;
           this.backoff.reset();
           this.emitReserved("reconnect", attempt);
         });
-      });
+      }, this.backoff.duration());
       this.#subscriptions.push(() => clearTimeout(timer));
-    }
-    /** Whether a socket that connects need not open the connection: that happens anyway. */
-    get _reconnecting() {
-      return this.#reconnecting;
     }
   };
 
-  // ../core/browser/src/index.js
+  // index.js
   var managers = {};
-  function parse(uri, path) {
-    const { location } = globalThis;
-    let text = uri ?? location.origin;
-    if (text.startsWith("//")) text = location.protocol + text;
-    else if (text.startsWith("/")) text = location.origin + text;
-    else if (!/^(https?|wss?):\/\//.test(text)) text = `${location?.protocol ?? "https:"}//${text}`;
-    const url = new URL(text);
-    const secure = /^(https|wss):/.test(url.protocol);
-    const port = url.port || (secure ? "443" : "80");
-    return {
-      id: `${secure ? "https" : "http"}://${url.hostname}:${port}${path}`,
-      source: `${url.protocol}//${url.host}`,
-      nsp: url.pathname,
-      query: Object.fromEntries(url.searchParams)
-    };
-  }
   function io(uri, opts) {
     if (uri && typeof uri === "object") [uri, opts] = [void 0, uri];
     opts = { ...opts };
-    const { id, source, nsp, query } = parse(uri, opts.path ?? "/socket.io");
-    const taken = managers[id]?.nsps[nsp];
-    if (Object.keys(query).length) opts.query ??= query;
-    let manager;
-    if (opts.forceNew || opts["force new connection"] || opts.multiplex === false || taken) manager = new Manager(source, opts);
-    else manager = managers[id] ??= new Manager(source, opts);
-    return manager.socket(nsp, opts);
+    const { secure, host, path } = parse(uri);
+    const id = `${secure} ${host} ${opts.path ?? "/socket.io"}`;
+    const alone = opts.forceNew || opts["force new connection"] || opts.multiplex === false || managers[id]?.nsps[path];
+    const manager = alone ? new Manager(uri, opts) : managers[id] ??= new Manager(uri, opts);
+    return manager.socket(path, opts);
   }
 
-  // ../core/browser/src/classic.js
+  // classic.js
   Object.assign(io, { io, connect: io, default: io, Manager, protocol, Socket });
   publish(io);
 })();

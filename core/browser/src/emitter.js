@@ -3,9 +3,7 @@ export class Emitter {
   #listeners = new Map();
 
   on(event, fn) {
-    const list = this.#listeners.get(event);
-    if (list) list.push(fn);
-    else this.#listeners.set(event, [fn]);
+    this.#listeners.set(event, [...this.listeners(event), fn]);
     return this;
   }
 
@@ -21,20 +19,26 @@ export class Emitter {
   /** Without fn, all listeners of the event go; without event, all listeners. */
   off(event, fn) {
     if (event === undefined) this.#listeners.clear();
-    else if (!fn) this.#listeners.delete(event);
     else {
-      // A copy, since emit may be running over the old list.
       const list = this.listeners(event);
-      const i = list.findIndex((l) => l === fn || l.fn === fn);
-      if (i >= 0) list.splice(i, 1);
-      if (list.length) this.#listeners.set(event, list);
+      const rest = fn ? without(list, list.find((l) => l === fn || l.fn === fn)) : [];
+      if (rest.length) this.#listeners.set(event, rest);
       else this.#listeners.delete(event);
     }
     return this;
   }
 
+  /** What a listener throws is reported as any uncaught error, and stops nobody else. */
   emit(event, ...args) {
-    for (const fn of this.listeners(event)) fn.apply(this, args);
+    for (const fn of this.listeners(event)) {
+      try {
+        fn.apply(this, args);
+      } catch (err) {
+        queueMicrotask(() => {
+          throw err;
+        });
+      }
+    }
     return this;
   }
 
@@ -43,8 +47,9 @@ export class Emitter {
     return Emitter.prototype.emit.call(this, event, ...args);
   }
 
+  /** The list is not changed any more: on and off make another. */
   listeners(event) {
-    return [...(this.#listeners.get(event) ?? [])];
+    return this.#listeners.get(event) ?? [];
   }
 
   hasListeners(event) {
@@ -52,12 +57,14 @@ export class Emitter {
   }
 }
 
-Object.assign(Emitter.prototype, {
-  addEventListener: Emitter.prototype.on,
-  removeListener: Emitter.prototype.off,
-  removeAllListeners: Emitter.prototype.off,
-  removeEventListener: Emitter.prototype.off,
-});
+const { on, off } = Emitter.prototype;
+Object.assign(Emitter.prototype, { addEventListener: on, removeListener: off, removeAllListeners: off, removeEventListener: off });
+
+/** Returns the list without the first that is item. */
+export function without(list, item) {
+  const i = list.indexOf(item);
+  return list.filter((_, at) => at !== i);
+}
 
 /** Subscribes and returns a function that takes the subscription back. */
 export function subscribe(emitter, event, fn) {

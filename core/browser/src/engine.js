@@ -4,81 +4,80 @@
 import { Emitter } from "./emitter.js";
 import { isBinary } from "./parser.js";
 import { transports } from "./transports.js";
+import { parse } from "./url.js";
 
 const defaults = {
-  path: "/engine.io",
   addTrailingSlash: true,
+  binaryType: "arraybuffer",
+  timestampParam: "t",
   transports: ["polling", "websocket"],
   upgrade: true,
-  rememberUpgrade: false,
-  tryAllTransports: false,
-  timestampParam: "t",
-  withCredentials: false,
 };
 
 /** How many bytes a packet takes in a POST, about. */
-function byteLength(data) {
-  if (data === undefined) return 0;
+function byteLength(data = "") {
   if (!isBinary(data)) return new TextEncoder().encode(data).length;
   return Math.ceil((data.byteLength ?? data.size) * 1.33); // base64
 }
 
-/** Emits open, handshake, packet, packetCreate, message, ping, upgrading, upgrade, upgradeError, drain, error, close. */
+/** Emits open, handshake, packet, packetCreate, data, message, ping, upgrading, upgrade, upgradeError, flush, drain, error, close. */
 export class Engine extends Emitter {
   static #rememberedWebSocket = false;
 
   id = "";
-  readyState = "";
+  readyState = "opening";
   writeBuffer = [];
   upgrading = false;
+  #classes; // of the transports that may still be tried, by their names
   #inFlight = 0; // packets of writeBuffer that the transport has
   #maxPayload = Infinity;
-  #upgrades = [];
+  #pingDelay;
+  #pingDeadline;
+  #pingTimer;
   #offline = () => this.#onClose("transport close", { description: "network connection lost" });
   #unload = () => {
-    if (!this.transport) return;
-    this.transport.off(); // silently
-    this.transport.close();
+    this.transport?.off(); // silently
+    this.transport?.close();
   };
 
   constructor(uri, opts) {
     super();
-    const url = new URL(uri);
-    const secure = url.protocol === "https:" || url.protocol === "wss:";
-    this.opts = { ...defaults, ...opts, secure, hostname: url.hostname, port: url.port };
-    this.opts.path = this.opts.path.replace(/\/$/, "") + (this.opts.addTrailingSlash ? "/" : "");
-    this.opts.query = typeof opts.query === "string" ? Object.fromEntries(new URLSearchParams(opts.query)) : opts.query;
-    // Names, or classes of transports.
-    this.transports = this.opts.transports.map((t) => (typeof t === "string" ? t : t.prototype.name));
-    this.classes = { ...transports, ...Object.fromEntries(this.opts.transports.filter((t) => typeof t !== "string").map((t) => [t.prototype.name, t])) };
+    const { secure, host, query } = parse(uri);
+    this.opts = { ...defaults, ...opts, secure, host };
+    this.opts.path = opts.path.replace(/\/$/, "") + (this.opts.addTrailingSlash ? "/" : "");
+    this.opts.query = Object.fromEntries([...new URLSearchParams(opts.query), ...query]);
+    this.binaryType = this.opts.binaryType;
+    this.#classes = this.opts.transports.map((t) => transports[t] ?? t).filter((t) => t.prototype);
     globalThis.addEventListener?.("offline", this.#offline);
-    if (this.opts.closeOnBeforeunload) globalThis.addEventListener?.("beforeunload", this.#unload);
+    if (opts.closeOnBeforeunload) globalThis.addEventListener?.("beforeunload", this.#unload);
     this.#open();
   }
 
-  #create(name) {
+  #class(name) {
+    return this.#classes.find((c) => c.prototype.name === name);
+  }
+
+  #create(Class) {
+    const { name } = Class.prototype;
     const query = { ...this.opts.query, EIO: 4, transport: name };
     if (this.id) query.sid = this.id;
-    return new this.classes[name]({ ...this.opts, ...this.opts.transportOptions?.[name] }, query);
+    return new Class({ ...this.opts, ...this.opts.transportOptions?.[name] }, query);
   }
 
   #open() {
-    this.readyState = "opening";
-    const remembered = this.opts.rememberUpgrade && Engine.#rememberedWebSocket && this.transports.includes("websocket");
-    const name = remembered ? "websocket" : this.transports[0];
-    if (!this.classes[name]) {
-      setTimeout(() => this.emitReserved("error", new Error(name ? `unknown transport ${name}` : "No transports available")));
+    const remembered = this.opts.rememberUpgrade && Engine.#rememberedWebSocket && this.#class("websocket");
+    const Class = remembered || this.#classes[0];
+    if (!Class) {
+      setTimeout(() => this.#onError(new Error("No transports available")));
       return;
     }
-    const transport = this.#create(name);
-    this.#use(transport);
-    transport.open();
+    this.#use(this.#create(Class));
+    this.transport.open();
   }
 
   #use(transport) {
     this.transport?.off();
-    this.transport = transport;
-    transport
+    this.transport = transport
       .on("packet", (packet) => this.#onPacket(packet))
       .on("drain", () => this.#onDrain())
       .on("error", (err) => this.#onError(err))
@@ -88,18 +87,21 @@ export class Engine extends Emitter {
   #onPacket(packet) {
     if (this.readyState === "closed") return;
     this.emitReserved("packet", packet);
-    switch (packet.type) {
+    let { type, data } = packet;
+    switch (type) {
       case "open":
-        return this.#onHandshake(packet.data);
+        return this.#onHandshake(data);
       case "ping":
-        this.#send({ type: "pong", data: packet.data });
+        this.#send({ type: "pong" });
         this.emitReserved("ping");
         return this.#awaitPing();
       case "error":
         return this.#onError(new Error("server error"));
       case "message":
-        this.emitReserved("data", packet.data ?? "");
-        this.emitReserved("message", packet.data ?? "");
+        data ??= "";
+        if (this.binaryType === "blob" && isBinary(data)) data = new Blob([data]);
+        this.emitReserved("data", data);
+        this.emitReserved("message", data);
     }
   }
 
@@ -112,34 +114,30 @@ export class Engine extends Emitter {
       return this.#onError(new Error("server error"));
     }
     this.#maxPayload = data.maxPayload || Infinity;
-    this.#upgrades = (data.upgrades ?? []).filter((name) => this.transports.includes(name));
-    this.pingDelay = data.pingInterval + data.pingTimeout;
+    this.#pingDelay = data.pingInterval + data.pingTimeout;
     this.emitReserved("handshake", data);
     this.readyState = "open";
     Engine.#rememberedWebSocket = this.transport.name === "websocket";
     this.emitReserved("open");
     this.#flush();
-    if (this.readyState !== "open") return; // a listener has closed it
+    if (this.readyState === "closed") return;
     this.#awaitPing();
-    if (this.opts.upgrade && this.transport.name === "polling" && this.#upgrades.includes("websocket")) this.#upgrade();
+    const Class = this.#class("websocket");
+    if (this.readyState === "open" && this.opts.upgrade && Class && data.upgrades?.includes("websocket")) this.#upgrade(Class);
   }
 
   #awaitPing() {
-    clearTimeout(this.pingTimer);
-    this.pingDeadline = Date.now() + this.pingDelay;
-    this.pingTimer = setTimeout(() => this.#onClose("ping timeout"), this.pingDelay);
-    if (this.opts.autoUnref) this.pingTimer.unref?.();
+    clearTimeout(this.#pingTimer);
+    this.#pingDeadline = Date.now() + this.#pingDelay;
+    this.#pingTimer = setTimeout(() => this.#onClose("ping timeout"), this.#pingDelay);
   }
 
   /** Timers do not run while a machine sleeps: the first who wants to send notices. */
   hasPingExpired() {
-    if (!this.pingDeadline) return false;
-    const expired = Date.now() > this.pingDeadline;
-    if (expired) {
-      this.pingDeadline = 0;
-      setTimeout(() => this.#onClose("ping timeout"));
-    }
-    return expired;
+    if (Date.now() <= this.#pingDeadline) return false;
+    this.#pingDeadline = 0;
+    setTimeout(() => this.#onClose("ping timeout"));
+    return true;
   }
 
   send(data, options, fn) {
@@ -190,8 +188,8 @@ export class Engine extends Emitter {
    * Tries to go on over a websocket: opens one, checks that it works, lets what is on its way
    * over polling arrive, and only then says that the session moves.
    */
-  #upgrade() {
-    const probe = this.#create("websocket");
+  #upgrade(Class) {
+    const probe = this.#create(Class);
     let over = false;
     const done = () => {
       over = true;
@@ -202,9 +200,9 @@ export class Engine extends Emitter {
       if (over) return;
       done();
       probe.close();
-      if (this.upgrading) {
-        this.upgrading = false;
-        this.transport.resume?.();
+      this.upgrading = false;
+      if (this.readyState !== "closed") {
+        this.transport.resume();
         this.#flush();
       }
       const failure = new Error("probe error: " + (err?.message ?? err));
@@ -219,7 +217,6 @@ export class Engine extends Emitter {
       .on("open", () => probe.send([{ type: "ping", data: "probe" }]))
       .on("packet", (packet) => {
         if (packet.type !== "pong" || packet.data !== "probe") return fail("unexpected answer");
-        if (this.readyState === "closed") return cancel();
         this.upgrading = true;
         this.emitReserved("upgrading", probe);
         this.transport.pause(() => {
@@ -249,8 +246,8 @@ export class Engine extends Emitter {
 
   #onError(err) {
     Engine.#rememberedWebSocket = false;
-    if (this.opts.tryAllTransports && this.readyState === "opening" && this.transports.length > 1) {
-      this.transports.shift();
+    if (this.opts.tryAllTransports && this.readyState === "opening" && this.#classes.length > 1) {
+      this.#classes = this.#classes.filter((c) => c !== this.transport.constructor);
       return this.#open();
     }
     this.emitReserved("error", err);
@@ -258,15 +255,14 @@ export class Engine extends Emitter {
   }
 
   #onClose(reason, description) {
-    if (this.readyState === "closed" || this.readyState === "") return;
-    clearTimeout(this.pingTimer);
+    if (this.readyState === "closed") return;
+    clearTimeout(this.#pingTimer);
     this.transport?.off();
     this.transport?.close();
     globalThis.removeEventListener?.("offline", this.#offline);
     globalThis.removeEventListener?.("beforeunload", this.#unload);
     this.readyState = "closed";
     this.id = "";
-    this.pingDeadline = 0;
     this.emitReserved("close", reason, description);
     this.writeBuffer = [];
     this.#inFlight = 0;

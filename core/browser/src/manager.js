@@ -11,15 +11,15 @@ import { Socket } from "./socket.js";
 export class Manager extends Emitter {
   nsps = {};
   _readyState = "closed";
+  _reconnecting = false; // an attempt is due or under way: a socket need not open the connection
   #subscriptions = [];
-  #reconnecting = false; // an attempt is due or under way
   #skipReconnect = false; // somebody wants no more of them
 
   constructor(uri, opts) {
     super();
     if (uri && typeof uri === "object") [uri, opts] = [undefined, uri];
-    this.opts = { path: "/socket.io", ...opts };
-    this.uri = uri ?? globalThis.location?.origin;
+    this.opts = { ...opts, path: opts?.path ?? "/socket.io" };
+    this.uri = uri;
     const { reconnection, reconnectionAttempts, reconnectionDelay, reconnectionDelayMax, randomizationFactor, timeout } = this.opts;
     this._reconnection = reconnection !== false;
     this._reconnectionAttempts = reconnectionAttempts ?? Infinity;
@@ -38,7 +38,7 @@ export class Manager extends Emitter {
     this._reconnection = !!v;
     if (!v) {
       this.#skipReconnect = true;
-      this.#reconnecting = false;
+      this._reconnecting = false;
     }
     return this;
   }
@@ -84,7 +84,7 @@ export class Manager extends Emitter {
       this._readyState = "closed";
       this.emitReserved("error", err);
       if (fn) fn(err);
-      else if (!this.#reconnecting && this._reconnection && this.backoff.attempts === 0) this.#reconnect();
+      else this.#reconnect();
     };
     this.#subscriptions.push(
       subscribe(engine, "open", () => {
@@ -94,11 +94,11 @@ export class Manager extends Emitter {
       subscribe(engine, "error", onError),
     );
     if (this._timeout !== false) {
-      const timer = this.#timer(this._timeout, () => {
+      const timer = setTimeout(() => {
         this.#cleanUp();
         engine.close();
         onError(new Error("timeout"));
-      });
+      }, this._timeout);
       this.#subscriptions.push(() => clearTimeout(timer));
     }
     return this;
@@ -108,15 +108,10 @@ export class Manager extends Emitter {
     return this.open(fn);
   }
 
-  #timer(ms, fn) {
-    const timer = setTimeout(fn, ms);
-    if (this.opts.autoUnref) timer.unref?.();
-    return timer;
-  }
-
   #onOpen() {
     this.#cleanUp();
     this._readyState = "open";
+    this._reconnecting = false;
     this.emitReserved("open");
     this.#subscriptions.push(
       subscribe(this.engine, "ping", () => this.emitReserved("ping")),
@@ -159,7 +154,7 @@ export class Manager extends Emitter {
 
   _close() {
     this.#skipReconnect = true;
-    this.#reconnecting = false;
+    this._reconnecting = false;
     this.#onClose("forced close");
   }
 
@@ -173,39 +168,33 @@ export class Manager extends Emitter {
     this.backoff.reset();
     this._readyState = "closed";
     this.emitReserved("close", reason, description);
-    if (this._reconnection && !this.#skipReconnect) this.#reconnect();
+    this.#reconnect();
   }
 
+  /** Waits and tries again. A loop that waits goes on: whoever cleans up has ended its timer. */
   #reconnect() {
-    if (this.#reconnecting || this.#skipReconnect) return;
-    if (this.backoff.attempts >= this._reconnectionAttempts) {
+    if (!this._reconnection || this.#skipReconnect) return;
+    this._reconnecting = this.backoff.attempts < this._reconnectionAttempts;
+    if (!this._reconnecting) {
       this.backoff.reset();
       this.emitReserved("reconnect_failed");
-      this.#reconnecting = false;
       return;
     }
-    this.#reconnecting = true;
-    const timer = this.#timer(this.backoff.duration(), () => {
+    const timer = setTimeout(() => {
       if (this.#skipReconnect) return;
       this.emitReserved("reconnect_attempt", this.backoff.attempts);
       if (this.#skipReconnect) return; // a listener has changed its mind
       this.open((err) => {
-        this.#reconnecting = false;
         if (err) {
-          this.emitReserved("reconnect_error", err);
           this.#reconnect();
+          this.emitReserved("reconnect_error", err);
           return;
         }
         const attempt = this.backoff.attempts;
         this.backoff.reset();
         this.emitReserved("reconnect", attempt);
       });
-    });
+    }, this.backoff.duration());
     this.#subscriptions.push(() => clearTimeout(timer));
-  }
-
-  /** Whether a socket that connects need not open the connection: that happens anyway. */
-  get _reconnecting() {
-    return this.#reconnecting;
   }
 }

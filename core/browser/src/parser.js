@@ -9,10 +9,16 @@ import { Emitter } from "./emitter.js";
 
 export const protocol = 5;
 
-export const PacketType = { CONNECT: 0, DISCONNECT: 1, EVENT: 2, ACK: 3, CONNECT_ERROR: 4, BINARY_EVENT: 5, BINARY_ACK: 6 };
-Object.entries(PacketType).forEach(([name, type]) => (PacketType[type] = name));
+const CONNECT = 0;
+const DISCONNECT = 1;
+const EVENT = 2;
+const ACK = 3;
+const CONNECT_ERROR = 4;
+const BINARY = 3; // what is added to the type of an event or acknowledgement with attachments
 
-export const RESERVED = new Set(["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]);
+export const PacketType = { CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR };
+
+export const RESERVED = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 const isObject = (value) => Object.prototype.toString.call(value) === "[object Object]";
 
@@ -20,29 +26,19 @@ export function isBinary(value) {
   return (
     value instanceof ArrayBuffer ||
     ArrayBuffer.isView(value) ||
-    (typeof Blob === "function" && value instanceof Blob) // a File is one, too
+    value instanceof Blob // a File is one, too
   );
 }
 
-/** Copies a value, with placeholders instead of what is binary, which goes to the list. */
-function takeOut(value, binary) {
-  if (isBinary(value)) return { _placeholder: true, num: binary.push(value) - 1 };
-  if (Array.isArray(value)) return value.map((v) => takeOut(v, binary));
-  if (value === null || typeof value !== "object" || value instanceof Date) return value;
-  if (typeof value.toJSON === "function") return takeOut(value.toJSON(), binary);
-  const copy = {};
-  for (const key of Object.keys(value)) copy[key] = takeOut(value[key], binary);
-  return copy;
-}
-
-function putBack(value, binary) {
+function putBack(value, attachments) {
   if (value === null || typeof value !== "object") return value;
   if (value._placeholder === true) {
-    if (!(Number.isInteger(value.num) && value.num >= 0 && value.num < binary.length)) throw new Error("illegal attachments");
-    return binary[value.num];
+    const attachment = typeof value.num === "number" && attachments[value.num];
+    if (!attachment) throw new Error("illegal attachments");
+    return attachment;
   }
   // JSON.parse made the value: it is ours to change.
-  for (const key of Object.keys(value)) value[key] = putBack(value[key], binary);
+  for (const key of Object.keys(value)) value[key] = putBack(value[key], attachments);
   return value;
 }
 
@@ -50,83 +46,78 @@ export class Encoder {
   /** Returns the messages of a packet: a string, and its attachments. */
   encode({ type, nsp, data, id }) {
     const attachments = [];
-    if (type === PacketType.EVENT || type === PacketType.ACK) {
-      data = takeOut(data, attachments);
-      if (attachments.length) type += PacketType.BINARY_EVENT - PacketType.EVENT;
-    }
-    let text = String(type);
-    if (attachments.length) text += attachments.length + "-";
-    if (nsp && nsp !== "/") text += nsp + ",";
-    if (id != null) text += id;
-    if (data != null) text += JSON.stringify(data);
-    return [text, ...attachments];
+    const takeOut = function (key, value) {
+      // Some binary values have toJSON (Buffer), which has been called; others come out of it.
+      for (const v of [this[key], value]) {
+        if (isBinary(v)) return { _placeholder: true, num: attachments.push(v) - 1 };
+      }
+      return value;
+    };
+    const json = data == null ? "" : JSON.stringify(data, type === EVENT || type === ACK ? takeOut : undefined);
+    const count = attachments.length;
+    let text = count ? `${type + BINARY}${count}-` : `${type}`;
+    if (nsp !== "/") text += nsp + ",";
+    return [text + (id ?? "") + json, ...attachments];
   }
 }
 
 /** Emits "decoded" with each packet. What is no packet throws. */
 export class Decoder extends Emitter {
-  #partial = null; // a packet that waits for its attachments
+  #partial; // a packet that waits for its attachments
   #attachments = [];
 
   add(message) {
-    if (typeof message === "string") {
-      if (this.#partial) throw new Error("got plaintext data when reconstructing a packet");
-      const packet = decodeText(message);
-      if (packet.attachments) this.#partial = packet;
-      else this.emitReserved("decoded", packet);
-      return;
-    }
-    if (!isBinary(message)) throw new Error("Unknown type: " + message);
     const packet = this.#partial;
-    if (!packet) throw new Error("got binary data when not reconstructing a packet");
-    if (this.#attachments.push(message) < packet.attachments) return;
-    packet.data = putBack(packet.data, this.#attachments);
-    this.destroy();
+    if (typeof message === "string") {
+      if (packet) throw new Error("got plaintext data when reconstructing a packet");
+      this.#partial = decodeText(message);
+    } else {
+      if (!packet) throw new Error("got binary data when not reconstructing a packet");
+      this.#attachments.push(message);
+    }
+    this.#complete(this.#partial);
+  }
+
+  #complete(packet) {
+    const { attachments } = packet;
+    if (this.#attachments.length < attachments) return;
+    if (attachments) packet.data = putBack(packet.data, this.#attachments);
     delete packet.attachments;
+    this.destroy();
     this.emitReserved("decoded", packet);
   }
 
   /** Forgets a packet that is not complete. */
   destroy() {
-    this.#partial = null;
+    this.#partial = undefined;
     this.#attachments = [];
   }
 }
 
-const header = /^(\d)(?:(\d+)-)?(?:(\/[^,]*)(?:,|$))?(\d*)/;
+const header = /^([0-4]|[56](\d+)-)(?:(\/[^,]*)(?:,|$))?(\d*)/;
 
 function decodeText(text) {
-  const type = Number(text[0]);
-  if (PacketType[type] === undefined || text === "") throw new Error("unknown packet type " + type);
-  const [all, , count, nsp = "/", id] = header.exec(text);
-  const packet = { type, nsp };
-  if (type >= PacketType.BINARY_EVENT) {
-    if (count === undefined) throw new Error("Illegal attachments");
-    packet.type -= PacketType.BINARY_EVENT - PacketType.EVENT;
-    packet.attachments = Number(count);
-  } else if (count !== undefined) throw new Error("invalid payload");
+  const [all, , attachments, nsp = "/", id] = header.exec(text) ?? invalid();
+  const packet = { type: text[0] - (attachments ? BINARY : 0), nsp, attachments: Number(attachments ?? 0) };
   if (id) packet.id = Number(id);
-  if (all.length < text.length) {
-    try {
-      packet.data = JSON.parse(text.slice(all.length));
-    } catch {
-      throw new Error("invalid payload");
-    }
-  }
-  if (!isValid(packet)) throw new Error("invalid payload");
-  return packet;
+  if (all.length < text.length) packet.data = JSON.parse(text.slice(all.length));
+  return isValid(packet) ? packet : invalid();
+}
+
+function invalid() {
+  throw new Error("invalid payload");
 }
 
 function isValid({ type, data }) {
   switch (type) {
-    case PacketType.CONNECT:
+    case CONNECT:
       return data === undefined || isObject(data); // none: a server of version 2
-    case PacketType.DISCONNECT:
+    case DISCONNECT:
       return data === undefined;
-    case PacketType.CONNECT_ERROR:
+    case CONNECT_ERROR:
       return typeof data === "string" || isObject(data);
-    case PacketType.EVENT:
-      return Array.isArray(data) && (typeof data[0] === "number" || (typeof data[0] === "string" && !RESERVED.has(data[0])));
+    case EVENT:
+      return Array.isArray(data) && (typeof data[0] === "number" || (typeof data[0] === "string" && !RESERVED.includes(data[0])));
     default:
       return Array.isArray(data);
   }

@@ -1,6 +1,6 @@
 // A Socket is a client's place in one namespace.
 
-import { Emitter, subscribe } from "./emitter.js";
+import { Emitter, subscribe, without } from "./emitter.js";
 import { PacketType, RESERVED } from "./parser.js";
 
 /** Emits connect, connect_error(error), disconnect(reason, details), and the events of the server. */
@@ -61,7 +61,7 @@ export class Socket extends Emitter {
 
   /** Sends an event. If the last argument is a function, it gets the acknowledgement. */
   emit(event, ...args) {
-    if (RESERVED.has(event)) throw new Error(`"${String(event)}" is a reserved event name`);
+    if (RESERVED.includes(event)) throw new Error(`"${String(event)}" is a reserved event name`);
     const { flags } = this;
     this.flags = {};
     args.unshift(event);
@@ -84,12 +84,10 @@ export class Socket extends Emitter {
 
   /** Like emit; returns a promise of the acknowledgement. */
   emitWithAck(event, ...args) {
-    const withError = this.flags.timeout !== undefined || this._opts.ackTimeout !== undefined;
     return new Promise((resolve, reject) => {
       const ack = (err, value) => (err ? reject(err) : resolve(value));
-      const fn = withError ? ack : (value) => resolve(value);
-      fn.failed = reject;
-      this.emit(event, ...args, fn);
+      ack.withError = true;
+      this.emit(event, ...args, ack);
     });
   }
 
@@ -104,7 +102,6 @@ export class Socket extends Emitter {
       this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
       fn.call(this, new Error("operation has timed out"));
     }, timeout);
-    if (this.io.opts.autoUnref) timer.unref?.();
     const ack = (...args) => {
       clearTimeout(timer);
       fn.apply(this, args);
@@ -151,7 +148,7 @@ export class Socket extends Emitter {
   }
 
   #sendEvent(packet) {
-    for (const fn of this.#anyOutgoingListeners.slice()) fn.apply(this, packet.data);
+    for (const fn of this.#anyOutgoingListeners) fn.apply(this, packet.data);
     this.#packet(packet);
   }
 
@@ -218,7 +215,7 @@ export class Socket extends Emitter {
   }
 
   #dispatch(args) {
-    for (const fn of this.#anyListeners.slice()) fn.apply(this, args);
+    for (const fn of this.#anyListeners) fn.apply(this, args);
     this.emitReserved(...args);
     // The server puts the offset behind the arguments of what can be recovered.
     const last = args.at(-1);
@@ -246,9 +243,7 @@ export class Socket extends Emitter {
       if (this.sendBuffer.some((packet) => String(packet.id) === id)) continue; // has not been sent
       const ack = this.acks[id];
       delete this.acks[id];
-      const err = new Error("socket has been disconnected");
-      if (ack.withError) ack.call(this, err);
-      else ack.failed?.(err);
+      if (ack.withError) ack.call(this, new Error("socket has been disconnected"));
     }
   }
 
@@ -288,13 +283,15 @@ export class Socket extends Emitter {
 
   // Listeners for all events: those that come, and those that are sent.
 
+  // The lists are not changed any more: each change makes another.
+
   onAny(fn) {
-    this.#anyListeners.push(fn);
+    this.#anyListeners = [...this.#anyListeners, fn];
     return this;
   }
 
   prependAny(fn) {
-    this.#anyListeners.unshift(fn);
+    this.#anyListeners = [fn, ...this.#anyListeners];
     return this;
   }
 
@@ -308,12 +305,12 @@ export class Socket extends Emitter {
   }
 
   onAnyOutgoing(fn) {
-    this.#anyOutgoingListeners.push(fn);
+    this.#anyOutgoingListeners = [...this.#anyOutgoingListeners, fn];
     return this;
   }
 
   prependAnyOutgoing(fn) {
-    this.#anyOutgoingListeners.unshift(fn);
+    this.#anyOutgoingListeners = [fn, ...this.#anyOutgoingListeners];
     return this;
   }
 
@@ -325,9 +322,4 @@ export class Socket extends Emitter {
   listenersAnyOutgoing() {
     return this.#anyOutgoingListeners;
   }
-}
-
-function without(list, fn) {
-  const i = list.indexOf(fn);
-  return i < 0 ? list : list.toSpliced?.(i, 1) ?? [...list.slice(0, i), ...list.slice(i + 1)];
 }

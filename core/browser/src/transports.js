@@ -7,23 +7,20 @@ import { isBinary } from "./parser.js";
 const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 const SEPARATOR = "\x1e";
 
-export function encodeText({ type, data = "" }) {
+function encodeText({ type, data = "" }) {
   return TYPES.indexOf(type) + data;
 }
 
 /** Decodes a text: "b…" is a binary message in base64. */
-export function decodeText(text) {
-  if (text[0] === "b") {
-    return { type: "message", data: Uint8Array.from(atob(text.slice(1)), (c) => c.charCodeAt(0)).buffer };
-  }
-  const type = TYPES[text[0]];
-  if (!type) return { type: "error", data: "parser error" };
-  return text.length > 1 ? { type, data: text.slice(1) } : { type };
+function decodeText(text) {
+  try {
+    if (text[0] === "b") return { type: "message", data: Uint8Array.from(atob(text.slice(1)), (c) => c.charCodeAt(0)).buffer };
+  } catch {} // falls through to the error
+  return { type: TYPES[text[0]] ?? "error", data: text.slice(1) || undefined };
 }
 
 async function encodeBase64(data) {
-  if (typeof Blob === "function" && data instanceof Blob) data = await data.arrayBuffer();
-  const bytes = ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+  const bytes = new Uint8Array(await new Blob([data]).arrayBuffer());
   let chars = "";
   // In pieces: a function has a limit of arguments.
   for (let i = 0; i < bytes.length; i += 0x8000) chars += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
@@ -33,7 +30,7 @@ async function encodeBase64(data) {
 const encodeAsText = (packet) => (isBinary(packet.data) ? encodeBase64(packet.data) : encodeText(packet));
 
 /** What went wrong below; `description` and `context` say more. */
-export class TransportError extends Error {
+class TransportError extends Error {
   type = "TransportError";
 
   constructor(message, description, context) {
@@ -47,7 +44,7 @@ let requests = 0;
 
 /**
  * Emits open, packet(packet), drain, error(error), close({description, context}), and
- * poll and pollComplete if it is the polling one.
+ * pollComplete if it is the polling one.
  */
 class Transport extends Emitter {
   readyState = "opening";
@@ -59,15 +56,12 @@ class Transport extends Emitter {
     this.query = query;
   }
 
-  uri(scheme, query) {
-    const { secure, hostname, port, path } = this.opts;
-    const host = hostname.includes(":") && hostname[0] !== "[" ? `[${hostname}]` : hostname;
-    const usual = secure ? 443 : 80;
-    return `${scheme}${secure ? "s" : ""}://${host}${port && Number(port) !== usual ? ":" + port : ""}${path}?${new URLSearchParams(query)}`;
-  }
-
-  stamped(query) {
-    return { ...query, [this.opts.timestampParam]: Date.now().toString(36) + "-" + (requests++).toString(36) };
+  uri(scheme, stamped) {
+    const { secure, host, path, forceBase64, timestampParam } = this.opts;
+    const query = new URLSearchParams(this.query);
+    if (stamped) query.set(timestampParam, Date.now().toString(36) + "-" + (requests++).toString(36));
+    if (forceBase64) query.set("b64", "1");
+    return `${scheme}${secure ? "s" : ""}://${host}${path}?${query}`;
   }
 
   onPacket(packet) {
@@ -75,7 +69,7 @@ class Transport extends Emitter {
   }
 
   fail(message, description, context) {
-    this.emitReserved("error", new TransportError(message, description, context));
+    if (this.readyState !== "closed") this.emitReserved("error", new TransportError(message, description, context));
   }
 
   onOpen() {
@@ -92,22 +86,25 @@ class Transport extends Emitter {
   }
 
   drained() {
+    if (this.readyState === "closed") return;
     this.writable = true;
     this.emitReserved("drain");
   }
 
   close() {
-    if (this.readyState === "opening" || this.readyState === "open") {
-      this.doClose();
-      this.onClose();
-    }
+    if (this.readyState === "closed") return;
+    this.onClose();
+    this.doClose();
   }
 }
 
 export class Polling extends Transport {
-  name = "polling";
   #polling = false;
   #abort = new AbortController();
+
+  get name() {
+    return "polling";
+  }
 
   open() {
     this.#poll();
@@ -120,17 +117,14 @@ export class Polling extends Transport {
       if (this.readyState !== "pausing") return;
       if (this.#polling) this.once("pollComplete", step);
       else if (!this.writable) this.once("drain", step);
-      else {
-        this.readyState = "paused";
-        fn();
-      }
+      else fn();
     };
     step();
   }
 
   /** Takes pause back. */
   resume() {
-    if (this.readyState !== "pausing" && this.readyState !== "paused") return;
+    if (this.readyState !== "pausing") return;
     this.readyState = "open";
     if (!this.#polling) this.#poll();
   }
@@ -139,16 +133,12 @@ export class Polling extends Transport {
     this.#polling = true;
     const text = await this.#request("GET", "xhr poll error");
     if (text === undefined) return;
-    if (this.readyState === "closed") return this.#leave(decodeText(text.split(SEPARATOR)[0]));
     for (const part of text.split(SEPARATOR)) {
       const packet = decodeText(part);
+      if (this.readyState === "closed") return this.#leave(packet);
       if (this.readyState === "opening" && packet.type === "open") this.onOpen();
-      if (packet.type === "close") {
-        this.onClose({ description: "transport closed by the server" });
-        return;
-      }
+      if (packet.type === "close") return this.onClose({ description: "transport closed by the server" });
       this.onPacket(packet);
-      if (this.readyState === "closed") return;
     }
     this.#polling = false;
     this.emitReserved("pollComplete");
@@ -157,71 +147,73 @@ export class Polling extends Transport {
 
   async send(packets) {
     this.writable = false;
-    const body = (await Promise.all(packets.map(encodeAsText))).join(SEPARATOR);
-    if ((await this.#request("POST", "xhr post error", body)) !== undefined) this.drained();
+    const message = "xhr post error";
+    let parts;
+    try {
+      parts = await Promise.all(packets.map(encodeAsText));
+    } catch (err) {
+      return this.fail(message, err); // a file, for one, that has gone
+    }
+    if ((await this.#request("POST", message, parts.join(SEPARATOR))) !== undefined) this.drained();
   }
 
   /** Returns the text of the answer; undefined after an error, which was told. */
   async #request(method, message, body) {
-    const { opts } = this;
-    const query = opts.timestampRequests === false ? { ...this.query } : this.stamped(this.query);
-    if (opts.forceBase64) query.b64 = 1;
-    const headers = { ...opts.extraHeaders };
+    const { fetch = globalThis.fetch, extraHeaders, requestTimeout, timestampRequests, withCredentials } = this.opts;
+    const headers = { ...extraHeaders };
     if (body !== undefined) headers["content-type"] = "text/plain;charset=UTF-8";
-    const signals = [this.#abort.signal];
-    if (opts.requestTimeout) signals.push(AbortSignal.timeout(opts.requestTimeout));
+    const closing = this.readyState === "closed"; // this is the last word
+    const abort = this.#abort;
+    const timer = requestTimeout && setTimeout(() => abort.abort(), requestTimeout);
     let failure;
     try {
-      const response = await (opts.fetch ?? fetch)(this.uri("http", query), {
+      const response = await fetch(this.uri("http", timestampRequests !== false), {
         method,
         headers,
         body,
-        credentials: opts.withCredentials ? "include" : "same-origin",
+        credentials: withCredentials ? "include" : "same-origin",
         cache: "no-store",
-        signal: either(signals),
+        keepalive: closing, // also if the page goes away
+        signal: closing ? undefined : abort.signal,
       });
       const text = await response.text();
       if (response.ok) return text;
       failure = [response.status, { status: response.status, responseText: text }];
     } catch (err) {
       failure = [err];
+    } finally {
+      clearTimeout(timer);
     }
-    if (this.readyState !== "closed") this.fail(message, ...failure);
+    this.fail(message, ...failure);
   }
 
   /** Closes a session that was opened for a client that has gone away meanwhile. */
-  #leave(packet) {
-    if (packet.type !== "open" || this.query.sid) return;
-    this.query.sid = JSON.parse(packet.data).sid;
+  #leave({ type, data }) {
+    const sid = type === "open" && /"sid":"([^"]+)"/.exec(data)?.[1];
+    if (!sid || this.query.sid) return;
+    this.query.sid = sid;
     this.doClose();
   }
 
-  doClose() {
+  async doClose() {
     // A last word, so that the server need not wait for the heartbeat to fail.
-    if (this.query.sid) this.send([{ type: "close" }]).then(() => this.#abort.abort());
+    if (!this.query.sid) return; // see leave
+    await this.send([{ type: "close" }]);
+    this.#abort.abort();
   }
 }
 
-/** AbortSignal.any, which is not everywhere yet. */
-function either(signals) {
-  if (signals.length === 1) return signals[0];
-  const both = new AbortController();
-  for (const signal of signals) signal.addEventListener("abort", () => both.abort(signal.reason), { once: true });
-  return both.signal;
-}
-
 export class WS extends Transport {
-  name = "websocket";
+  get name() {
+    return "websocket";
+  }
 
   open() {
-    const { opts } = this;
-    const query = opts.timestampRequests ? this.stamped(this.query) : { ...this.query };
-    if (opts.forceBase64) query.b64 = 1;
-    const WebSocketClass = opts.WebSocket ?? globalThis.WebSocket;
+    const { WebSocket = globalThis.WebSocket, protocols, extraHeaders, timestampRequests } = this.opts;
     let ws;
     try {
       // Browsers ignore the third argument; the class of the npm package ws does not.
-      ws = this.ws = new WebSocketClass(this.uri("ws", query), opts.protocols ?? [], { headers: opts.extraHeaders });
+      ws = this.ws = new WebSocket(this.uri("ws", timestampRequests), protocols ?? [], { headers: extraHeaders });
     } catch (err) {
       return this.emitReserved("error", err);
     }
@@ -234,18 +226,19 @@ export class WS extends Transport {
 
   async send(packets) {
     this.writable = false;
-    for (const packet of packets) {
-      // Nothing is awaited unless it must be: a volatile event in the same turn is dropped,
-      // one in the next is not.
-      if (!isBinary(packet.data)) this.#write(encodeText(packet));
-      else this.#write(this.opts.forceBase64 ? await encodeBase64(packet.data) : packet.data);
+    try {
+      for (const packet of packets) {
+        // Nothing is awaited unless it must be: what is sent in one turn leaves in it.
+        let { data } = packet;
+        if (!isBinary(data)) data = encodeText(packet);
+        else if (this.opts.forceBase64) data = await encodeBase64(data);
+        // It closes by itself, with an event, if it can't.
+        if (this.ws.readyState === 1) this.ws.send(data);
+      }
+    } catch (err) {
+      this.fail("websocket error", err);
     }
-    setTimeout(() => this.readyState === "open" && this.drained());
-  }
-
-  #write(data) {
-    // It closes by itself, with an event, if it can't.
-    if (this.ws.readyState === 1) this.ws.send(data);
+    queueMicrotask(() => this.drained());
   }
 
   doClose() {

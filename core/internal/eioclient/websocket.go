@@ -76,7 +76,7 @@ func (c *Conn) dialWebSocket(ctx context.Context) (*socket, error) {
 		address.Scheme = u.Scheme
 		var res *http.Response
 		s.ws, res, err = dialer.DialContext(ctx, address.String(), c.opts.Header.Clone())
-		if err != nil && res != nil {
+		if err != nil && res != nil && res.StatusCode != http.StatusSwitchingProtocols {
 			return nil, statusError(WebSocket, "handshake", res.StatusCode, res.Body)
 		}
 	}

@@ -58,10 +58,15 @@ const (
 
 // Build returns the files by their names.
 func Build(src string) (map[string][]byte, error) {
+	src, err := filepath.Abs(src)
+	if err != nil {
+		return nil, err
+	}
 	files := make(map[string][]byte)
 	for _, b := range bundles {
 		result := api.Build(api.BuildOptions{
 			EntryPoints:       []string{filepath.Join(src, b.entry)},
+			AbsWorkingDir:     src, // the names of the sources are told relative to it
 			Bundle:            true,
 			Format:            b.format,
 			Target:            api.ES2022,

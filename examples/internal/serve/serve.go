@@ -34,7 +34,7 @@ func Main(app App, addr, hint string) {
 	defer stop()
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		log.Fatal(err)
+		log.Fatalf("%v; -addr gives another address", err)
 	}
 	fmt.Printf("listening on %s\n", ln.Addr())
 	if hint != "" {

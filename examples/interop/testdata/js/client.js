@@ -8,7 +8,7 @@
 
 const { Harness, within } = require("./harness");
 
-const GROUPS = ["basic", "connect", "events", "rooms", "lifecycle", "upgrade", "recovery"];
+const GROUPS = ["basic", "connect", "events", "rooms", "lifecycle", "upgrade", "recovery", "client"];
 const CHECK_TIMEOUT = 60000;
 
 function parseArgs(argv) {
@@ -35,6 +35,7 @@ function featuresOf(name) {
     volatile: since(3, 0),
     timeout: since(4, 4),
     recovery: since(4, 6),
+    "v4.8": since(4, 8),
     EIO3: major === 2,
   };
 }
