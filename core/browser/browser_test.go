@@ -88,6 +88,13 @@ func TestCompression(t *testing.T) {
 	}
 }
 
+func TestTypes(t *testing.T) {
+	res := get(browser.NewHandler(nil), "GET", "/socket.io/socket.io.d.ts")
+	if got := body(t, res); !strings.Contains(got, "export function io(") || res.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Errorf("declarations: %v, %d bytes", res.Header, len(got))
+	}
+}
+
 func TestOtherFiles(t *testing.T) {
 	h := browser.NewHandler(nil)
 	for _, target := range []string{"/socket.io/", "/socket.io/socket.io.msgpack.min.js", "/socket.io/other.js", "/"} {

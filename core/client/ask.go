@@ -45,12 +45,17 @@ func (s *Socket) forgetLocked(a *ask) {
 	s.m.awaitLocked(-1)
 }
 
-// onAckLocked takes an acknowledgement. One that nobody awaits (any more) is ignored.
+// onAckLocked takes an acknowledgement. One that nobody awaits (any more) is ignored,
+// and so is one of what was not sent: it may be for a socket that was closed, on the
+// same connection.
 func (s *Socket) onAckLocked(p *parser.Packet) {
-	if !p.HasID {
+	if !p.HasID || s.state != connected {
 		return
 	}
 	if a := s.acks[p.ID]; a != nil {
+		if a.kept {
+			return
+		}
 		s.forgetLocked(a)
 		a.answer(p.Args)
 		return

@@ -35,7 +35,10 @@ func (s *Socket) emit(f flags, event string, args []any) error {
 	s.sawOutgoing(event, args)
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
-	return s.sendLocked(it)
+	if err := s.sendLocked(it); err != ErrDropped {
+		return err
+	}
+	return nil // it is volatile, and the connection has just gone
 }
 
 func (s *Socket) encode(h parser.Header, f flags, args []any) (item, error) {

@@ -32,6 +32,7 @@ func (e *nullEngine) PingExpired() bool               { return false }
 func (e *nullEngine) SID() string                     { return "sid" }
 func (e *nullEngine) Transport() string               { return "websocket" }
 func (e *nullEngine) Flush(context.Context) error     { return nil }
+func (e *nullEngine) Arrived(context.Context) error   { return nil }
 func (e *nullEngine) Closing() <-chan struct{}        { return e.closed }
 func (e *nullEngine) Done() <-chan struct{}           { return e.done }
 func (e *nullEngine) Close(context.Context) error {
@@ -67,8 +68,10 @@ func FuzzServer(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
-		s := fuzzed(t)
+		s := fuzzed(t, len(script)%2)
 		l := s.m.link
+		var asking sync.WaitGroup
+		asking.Go(func() { s.Ask(context.Background(), "early") })
 		for line := range bytes.SplitSeq(script, []byte("\n")) {
 			data, binary := bytes.CutPrefix(line, []byte("b:"))
 			l.OnMessage(bytes.Clone(data), binary)
@@ -83,6 +86,7 @@ func FuzzServer(f *testing.F) {
 		if err := s.m.Close(ctx); err != nil {
 			t.Fatalf("Close = %v", err)
 		}
+		asking.Wait()
 		s.m.mu.Lock()
 		defer s.m.mu.Unlock()
 		if s.m.awaited != 0 || len(s.acks) != 0 || !s.outbox.empty() || s.outbox.bytes != 0 || s.early.bytes != 0 {
@@ -96,9 +100,9 @@ func FuzzServer(f *testing.F) {
 }
 
 // fuzzed returns a socket that has sent CONNECT, as "/a" has.
-func fuzzed(t *testing.T) *Socket {
+func fuzzed(t *testing.T, retries int) *Socket {
 	s, err := New("http://server", &Options{
-		MaxInflight: 2, MaxBufferMessages: 4, MaxBufferBytes: 1000, BufferPolicy: BufferDropOldest, AckTimeout: time.Millisecond,
+		MaxInflight: 2, MaxBufferMessages: 4, MaxBufferBytes: 1000, BufferPolicy: BufferDropOldest, Retries: retries, AckTimeout: time.Millisecond,
 		Reconnection: Reconnection{Disable: true}, DialContext: noNetwork, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

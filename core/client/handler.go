@@ -13,7 +13,7 @@ import (
 type task struct {
 	kind   taskKind
 	packet *parser.Packet // of an event
-	link   *link          // that it came from
+	epoch  int            // of the join that it came by
 	reason Reason
 	err    error
 	event  string        // that failed
@@ -134,7 +134,7 @@ func (s *Socket) reply(t task, answer []any) {
 			return // no parser can do without that
 		}
 	}
-	it.link = t.link // on another connection it would answer another event
+	it.epoch = t.epoch // later it would answer another event
 	s.m.mu.Lock()
 	err = s.sendLocked(it)
 	s.m.mu.Unlock()

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -12,7 +13,8 @@ import (
 type join struct {
 	s     *Socket
 	l     *link
-	epoch int // a socket that leaves and comes back has another one
+	epoch int             // a socket that leaves and comes back has another one
+	ctx   context.Context // of AuthFunc; nil if there is none
 }
 
 // joinLocked begins to connect the socket on l. The caller has to start what it
@@ -26,7 +28,12 @@ func (s *Socket) joinLocked(l *link) (j join, ok bool) {
 		return join{}, false // it left and came back before the server answered; that answer will do
 	}
 	s.epoch++
-	return join{s, l, s.epoch}, true
+	j = join{s: s, l: l, epoch: s.epoch}
+	if s.m.opts.AuthFunc != nil {
+		j.ctx, s.endAuth = context.WithCancel(l.ctx)
+		s.auths.begin() // so that Close waits for it
+	}
+	return j, true
 }
 
 func (j join) start() {
@@ -39,12 +46,13 @@ func (j join) start() {
 
 // authenticate asks for the auth, again and again if that fails.
 func (j join) authenticate() {
+	defer j.s.auths.end()
 	opts := j.s.m.opts
 	delays := backoff{Reconnection: &opts.Reconnection}
 	for {
 		var auth any
 		err := safely(func() (err error) {
-			auth, err = opts.AuthFunc(j.l.ctx, j.s.namespace)
+			auth, err = opts.AuthFunc(j.ctx, j.s.namespace)
 			return err
 		})
 		if err == nil {
@@ -56,7 +64,7 @@ func (j join) authenticate() {
 			j.giveUp(err)
 			return
 		}
-		if !j.report(err) || !sleep(j.l.ctx, delays.next()) {
+		if !j.report(err) || !sleep(j.ctx, delays.next()) {
 			return
 		}
 	}
@@ -237,7 +245,7 @@ func (s *Socket) connectedLocked(reply answer) {
 	s.state = connected
 	for _, p := range s.early.take() {
 		s.noteOffsetLocked(p)
-		s.pushLocked(task{kind: taskEvent, packet: p, link: s.link})
+		s.pushLocked(task{kind: taskEvent, packet: p, epoch: s.epoch})
 	}
 	s.sendKeptLocked()
 	s.retryLocked()
@@ -298,6 +306,10 @@ func (s *Socket) endLocked(next state, reason Reason, err, failure error) {
 	before := s.state
 	s.state, s.link, s.id = next, nil, ""
 	s.early = mailbox{}
+	if s.endAuth != nil {
+		s.endAuth()
+		s.endAuth = nil
+	}
 	if before == connected {
 		s.failSentLocked(failure)
 		s.retryLostLocked()
@@ -337,7 +349,7 @@ func (s *Socket) arrived() {
 // manager is locked before, and is not any more afterwards.
 func (s *Socket) onEvent(l *link, p *parser.Packet) {
 	m := s.m
-	t := task{kind: taskEvent, packet: p, link: l}
+	t := task{kind: taskEvent, packet: p, epoch: s.epoch}
 	early, kept, behind := s.state == connecting, true, s.arriving
 	switch {
 	case early:

@@ -248,6 +248,28 @@ func TestCallsAtDisconnect(t *testing.T) {
 	})
 }
 
+// An answer to what has not been sent is none. It may be on its way to a socket of the
+// same namespace that was closed: ids begin anew with each.
+func TestAnswerTooSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sc := scripted(t)
+		s := sc.new("/")
+		result := make(chan string, 1)
+		go func() {
+			answer, err := client.Call[string](t.Context(), s, "question")
+			result <- fmt.Sprint(answer, " ", err)
+		}()
+		synctest.Wait()
+		s.Open()
+		p := sc.accept()
+		p.want("40")
+		p.send(`430["of another"]`, `40{"sid":"x"}`)
+		p.want(`420["question"]`)
+		p.send(`430["right"]`)
+		want(t, result, "right <nil>")
+	})
+}
+
 // CC17: an event whose call has timed out is not sent any more.
 func TestCallTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -331,6 +353,31 @@ func TestAnswers(t *testing.T) {
 		if !s.Connected() {
 			t.Error("a failure disconnected the socket")
 		}
+	})
+}
+
+// An acknowledgement is for the socket that the server had then: not for the one that
+// it has after a Disconnect and an Open on the same connection.
+func TestAnswerAfterComingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sc := scripted(t)
+		s, p := sc.open()
+		foo := s.Of("/foo")
+		gate := make(chan struct{})
+		client.On(foo, "slow", func(context.Context, client.None) error { <-gate; return nil })
+		foo.Open()
+		p.want("40/foo,")
+		p.send(`40/foo,{"sid":"1"}`, `42/foo,5["slow"]`)
+		synctest.Wait()
+		foo.Disconnect()
+		foo.Open()
+		p.want("41/foo,", "40/foo,")
+		p.send(`40/foo,{"sid":"2"}`)
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		foo.Emit("last")
+		p.want(`42/foo,["last"]`)
 	})
 }
 

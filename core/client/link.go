@@ -17,6 +17,7 @@ type engine interface {
 	SID() string
 	Transport() string
 	Flush(context.Context) error
+	Arrived(context.Context) error
 	Close(context.Context) error
 	Abort(reason string, err error)
 	Closing() <-chan struct{}
@@ -50,6 +51,9 @@ func newLink(m *Manager, conn engine) *link {
 // OnMessage implements eioclient.Handler. It blocks while too many events of a socket
 // wait for their handlers.
 func (l *link) OnMessage(data []byte, binary bool) {
+	if l.ctx.Err() != nil {
+		return // the connection is being given up, whatever else comes
+	}
 	p, err := l.decoder.Decode(data, binary)
 	if err != nil {
 		l.fail(ParseError, err)

@@ -35,8 +35,8 @@ type Options struct {
 	// JSON object: a struct or a map.
 	Auth any
 	// AuthFunc makes it instead, anew for each attempt to connect to a namespace. It
-	// may block, and may be called for several namespaces at a time; ctx ends with the
-	// connection. An error goes to OnConnectError, and it
+	// may block, and may be called for several namespaces at a time; ctx ends when the
+	// attempt does, because the connection broke or the socket has left. An error goes to OnConnectError, and it
 	// is called again after a delay as between reconnections.
 	AuthFunc func(ctx context.Context, namespace string) (any, error)
 
@@ -202,6 +202,7 @@ func (o *Options) withDefaults() *Options {
 	}
 	c.Transports = slices.Clone(c.Transports)
 	c.Header = c.Header.Clone()
+	c.Query = url.Values(http.Header(c.Query).Clone())
 	return &c
 }
 

@@ -16,13 +16,14 @@ type flags struct {
 // item is a packet that is to be sent.
 type item struct {
 	messages []eioclient.Message
-	size     int   // in bytes
-	ask      *ask  // that waits for the answer; nil if nobody does
-	link     *link // it makes sense on this connection only; nil for any
+	size     int  // in bytes
+	volatile bool // never kept
+	ask      *ask // that waits for the answer; nil if nobody does
+	epoch    int  // it makes sense before the next join only; 0 if that does not matter
 }
 
 func newItem(enc parser.Encoded, f flags) item {
-	it := item{messages: messagesOf(enc, f)}
+	it := item{messages: messagesOf(enc, f), volatile: f.volatile}
 	for _, m := range it.messages {
 		it.size += len(m.Data)
 	}
@@ -79,7 +80,7 @@ func (b *outbox) makeRoom(size int, o *Options) (dropped []*ask, ok bool) {
 		return nil, false
 	}
 	for !b.fits(size, o) {
-		i := slices.IndexFunc(b.kept, func(it item) bool { return it.link == nil })
+		i := slices.IndexFunc(b.kept, func(it item) bool { return it.epoch == 0 })
 		if i >= 0 {
 			if a := b.kept[i].ask; a != nil {
 				dropped = append(dropped, a)
@@ -131,7 +132,7 @@ func (s *Socket) sendLocked(it item) error {
 	switch {
 	case s.closed:
 		return ErrClosed
-	case it.link != nil && (s.link != it.link || s.state != connected):
+	case it.epoch != 0 && (s.epoch != it.epoch || s.state != connected):
 		return ErrDisconnected
 	case s.state == connected && len(s.outbox.kept) == 0 && !s.link.conn.PingExpired():
 		err := s.link.conn.Send(it.messages...)
@@ -141,6 +142,9 @@ func (s *Socket) sendLocked(it item) error {
 		if err == eioclient.ErrQueueFull {
 			s.drainLocked()
 		} // else the connection has ended, about which we will be told
+	}
+	if it.volatile {
+		return ErrDropped
 	}
 	return s.keepLocked(it)
 }
@@ -232,7 +236,7 @@ func (s *Socket) drain(l *link) bool {
 func (s *Socket) failSentLocked(err error) {
 	s.outbox.draining = nil
 	for i := len(s.outbox.kept) - 1; i >= 0; i-- {
-		if s.outbox.kept[i].link != nil {
+		if s.outbox.kept[i].epoch != 0 {
 			s.outbox.removeKept(i)
 		}
 	}

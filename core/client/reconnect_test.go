@@ -361,6 +361,34 @@ func TestAuthFails(t *testing.T) {
 	})
 }
 
+// An AuthFunc is told that its socket has left, although the connection stays; Close
+// waits for it.
+func TestAuthEndsWithSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := serve(t, nil)
+		ended := false
+		s := h.dial("/", func(o *client.Options) {
+			o.AuthFunc = func(ctx context.Context, namespace string) (any, error) {
+				if namespace == "/x" {
+					<-ctx.Done()
+					time.Sleep(time.Second)
+					ended = true
+				}
+				return nil, nil
+			}
+		})
+		x := s.Of("/x")
+		x.Open()
+		synctest.Wait()
+		if err := x.Close(t.Context()); err != nil || !ended {
+			t.Errorf("Close = %v, AuthFunc ended: %t", err, ended)
+		}
+		if !s.Connected() {
+			t.Error("the connection is gone")
+		}
+	})
+}
+
 // An endpoint can change for each attempt.
 func TestEndpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -75,7 +75,7 @@ func (s *Socket) retryLocked() {
 	r.pending = true
 	r.tries++
 	s.m.awaitLocked(1)
-	try := item{messages: r.messages, size: r.size, link: s.link}
+	try := item{messages: r.messages, size: r.size, epoch: s.epoch}
 	s.sendLocked(try) // if that fails, no answer comes
 	tries := r.tries
 	r.timer = time.AfterFunc(s.m.opts.AckTimeout, func() { s.retryLate(r, tries) })

@@ -52,8 +52,7 @@ func (r *round) run() {
 			return
 		}
 	}
-	r.giveUp()
-	if hook := m.opts.Trace.ReconnectFailed; hook != nil {
+	if hook := m.opts.Trace.ReconnectFailed; r.giveUp() && hook != nil {
 		hook(m)
 	}
 }
@@ -163,19 +162,21 @@ func (r *round) failed(n int, err error) bool {
 	return true
 }
 
-// giveUp leaves the sockets disconnected.
-func (r *round) giveUp() {
+// giveUp leaves the sockets disconnected. It reports false if the round was given up
+// before.
+func (r *round) giveUp() bool {
 	m := r.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.round != r {
-		return
+		return false
 	}
 	m.round = nil
 	for _, s := range m.sockets {
 		s.state = idle
 		s.connectDoneLocked(errGaveUp) // those who began to wait after the last attempt
 	}
+	return true
 }
 
 // opened takes a connection that was made.

@@ -21,13 +21,15 @@ type Socket struct {
 	cancel    context.CancelCauseFunc
 	queue     serial.Queue[task] // runs the handlers
 	ackID     atomic.Uint64      // the next one
+	auths     tasks              // goroutines that ask AuthFunc
 
 	// Guarded by m.mu.
 	state     state
 	closed    bool
-	link      *link // on which it is connected or connecting
-	asked     *link // on which a CONNECT was sent that has not been answered
-	epoch     int   // of joins
+	link      *link              // on which it is connected or connecting
+	asked     *link              // on which a CONNECT was sent that has not been answered
+	epoch     int                // of joins; the first is 1
+	endAuth   context.CancelFunc // of the AuthFunc that runs; nil if there is none
 	goodbye   parser.Encoded
 	id        string
 	pid       string // private id for recovery
@@ -191,7 +193,8 @@ func (s *Socket) leaveLocked(err error) (unused *link) {
 //
 // If ctx ends before that, Close cuts the connection where it must, and returns the
 // error of ctx. In a handler of the socket it has to be called with the handler's
-// context, or else waits for itself.
+// context, or else waits for itself; OnDisconnect and OnConnectError, which have none,
+// can start a goroutine for it, or call Disconnect.
 func (s *Socket) Close(ctx context.Context) error {
 	last, err := s.close(ctx)
 	if last && err == nil {
@@ -206,6 +209,13 @@ func (s *Socket) close(ctx context.Context) (last bool, err error) {
 	m := s.m
 	err = s.flush(ctx)
 	m.mu.Lock()
+	if l := s.link; l != nil && s.state == connected {
+		// Servers in JavaScript drop events that they read together with the DISCONNECT
+		// behind them.
+		m.mu.Unlock()
+		l.conn.Arrived(ctx)
+		m.mu.Lock()
+	}
 	l := s.link
 	s.closed = true
 	unused := s.leaveLocked(ErrClosed)
@@ -223,7 +233,7 @@ func (s *Socket) close(ctx context.Context) (last bool, err error) {
 		l.conn.Flush(ctx)
 	}
 	s.cancel(ErrClosed)
-	return last, cmp.Or(err, ctx.Err(), s.awaitHandlers(ctx))
+	return last, cmp.Or(err, ctx.Err(), s.awaitHandlers(ctx), s.auths.wait(ctx))
 }
 
 // awaitHandlers waits until everything that is in the queue now has run.

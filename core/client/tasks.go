@@ -13,11 +13,16 @@ type tasks struct {
 	idle chan struct{} // closed when n is 0 again; nil if nobody waits
 }
 
+// begin counts a goroutine, which has to call end.
+func (t *tasks) begin() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+}
+
 // start runs f on a goroutine of its own.
 func (t *tasks) start(f func()) {
-	t.mu.Lock()
-	t.n++
-	t.mu.Unlock()
+	t.begin()
 	go func() {
 		defer t.end()
 		f()

@@ -48,13 +48,6 @@ func (j *journal) takeBack(n int) error {
 	return j.file.Truncate(info.Size() - int64(n))
 }
 
-func (j *journal) close() error {
-	if j == nil {
-		return nil
-	}
-	return j.file.Close()
-}
-
 // load reads the journal of dir, puts one of what is still kept in its place, and
 // goes on with that.
 func (s *store) load(dir string) error {

@@ -20,7 +20,7 @@ func TestFiles(t *testing.T) {
 		"/app.js":                          {200, "text/javascript; charset=utf-8"},
 		"/style.css":                       {200, "text/css; charset=utf-8"},
 		"/icon.svg":                        {200, "image/svg+xml"},
-		"/socket.io/socket.io.esm.min.js":  {200, "text/javascript; charset=utf-8"},
+		"/socket.io/socket.io.esm.min.js":  {200, "application/javascript; charset=utf-8"},
 		"/nothing":                         {404, "text/plain; charset=utf-8"},
 		"/../main.go":                      {404, "text/plain; charset=utf-8"},
 		"/%2e%2e/main.go":                  {404, "text/plain; charset=utf-8"},

@@ -85,12 +85,6 @@ func openStore(dir string) (*store, error) {
 	return s, nil
 }
 
-func (s *store) close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.journal.close()
-}
-
 func (s *store) check(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

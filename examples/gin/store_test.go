@@ -20,6 +20,14 @@ func openTestStore(t *testing.T, dir string) *store {
 	return s
 }
 
+// close is left to the end of the process otherwise: what was appended is written.
+func (s *store) close() error {
+	if s.journal == nil {
+		return nil
+	}
+	return s.journal.file.Close()
+}
+
 // say adds a message that must be stored.
 func say(t *testing.T, s *store, from string, d draft) message {
 	t.Helper()

@@ -83,14 +83,19 @@ type exampleLog struct {
 	seen  []string
 }
 
-// startExample builds an example, and runs it until the end of the test.
+// startExample builds an example, and runs it.
 func startExample(t *testing.T, name string) *exampleLog {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), name)
 	if out, err := exec.Command("go", "build", "-o", binary, "../"+name).CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	cmd := exec.Command(binary, "-addr", "127.0.0.1:0")
+	return startProgram(t, exec.Command(binary, "-addr", "127.0.0.1:0"))
+}
+
+// startProgram runs a program until the end of the test, when it is interrupted.
+func startProgram(t *testing.T, cmd *exec.Cmd) *exampleLog {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +112,7 @@ func startExample(t *testing.T, name string) *exampleLog {
 		for range log.lines { // until the process has ended
 		}
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", cmd, err)
 		}
 	})
 	return log

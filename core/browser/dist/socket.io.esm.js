@@ -1011,6 +1011,7 @@ var Manager = class extends Emitter {
     };
     this.#subscriptions.push(
       subscribe(engine, "open", () => {
+        if (this._timeout === 0) return;
         this.#onOpen();
         fn?.();
       }),

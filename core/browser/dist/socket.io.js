@@ -1013,6 +1013,7 @@
       };
       this.#subscriptions.push(
         subscribe(engine, "open", () => {
+          if (this._timeout === 0) return;
           this.#onOpen();
           fn?.();
         }),

@@ -88,6 +88,7 @@ export class Manager extends Emitter {
     };
     this.#subscriptions.push(
       subscribe(engine, "open", () => {
+        if (this._timeout === 0) return; // it is over, if the timer has not said so yet
         this.#onOpen();
         fn?.();
       }),

@@ -55,18 +55,15 @@ func (c *Conn) Close(ctx context.Context) error {
 	if c.state == open {
 		c.state = closing
 	}
-	flushed := c.waitLocked(ctx, c.flushedLocked)
+	flushed := c.waitLocked(ctx, c.flushedLocked) && c.state != closed
+	if flushed {
+		c.wg.Add(1) // what bye needs is released by finish
+	}
 	tr := c.tr
 	c.forced = true
 	c.mu.Unlock()
 	if flushed {
-		ctx, cancel := context.WithTimeout(ctx, c.opts.CloseTimeout)
-		defer cancel()
-		stop := context.AfterFunc(c.ctx, cancel)
-		defer stop()
-		if tr.bye(ctx) == nil {
-			c.awaitAnswer(ctx, tr)
-		}
+		c.bye(ctx, tr)
 	}
 	c.end(ReasonForcedClose, nil)
 	select {
@@ -74,6 +71,18 @@ func (c *Conn) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// bye tells the server that the connection ends.
+func (c *Conn) bye(ctx context.Context, tr transport) {
+	defer c.wg.Done()
+	ctx, cancel := context.WithTimeout(ctx, c.opts.CloseTimeout)
+	defer cancel()
+	stop := context.AfterFunc(c.ctx, cancel)
+	defer stop()
+	if tr.bye(ctx) == nil {
+		c.awaitAnswer(ctx, tr)
 	}
 }
 

@@ -69,6 +69,8 @@ type Conn struct {
 	paused    bool        // nothing is posted any more
 	polling   bool        // the reader of the polling transport runs
 	ponging   bool        // a pong is in the queue
+	pings     uint64      // the last one of a websocket that was sent, see Arrived
+	pongs     uint64      // the last one that was answered
 	deadline  time.Time   // of the next ping, by the wall clock
 	timer     *time.Timer // of the next ping
 	failing   *time.Timer // of the reader, if nothing can be written any more

@@ -235,6 +235,27 @@ func TestAbort(t *testing.T) {
 	})
 }
 
+// TestAbortDuringClose: what Close still needs is not taken away by who ends the
+// connection at the same time. The race detector is the judge.
+func TestAbortDuringClose(t *testing.T) {
+	eachTransport(t, func(t *testing.T, opts *eioclient.Options) {
+		f := start(t, nil)
+		for range 30 {
+			c, r := f.open(t, opts)
+			f.peer(t)
+			go c.Abort("transport error", nil)
+			if err := c.Close(context.Background()); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			select {
+			case <-r.closed:
+			default:
+				t.Error("Close has returned before OnClose")
+			}
+		}
+	})
+}
+
 // TestAbortInHandler: a handler may end its own connection, by any method of the connection.
 func TestEndInHandler(t *testing.T) {
 	for _, how := range []string{"Abort", "Close"} {

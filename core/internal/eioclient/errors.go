@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -34,6 +35,7 @@ var (
 	errPacket     = errors.New("invalid packet")
 	errTooLarge   = errors.New("message too large")
 	errProbe      = errors.New("the server did not answer the probe")
+	errNoUpgrade  = errors.New("the server did not switch to websocket")
 	errRedirected = errors.New("redirected to another method")
 	errPing       = errors.New("the server sent no ping in time")
 )
@@ -90,6 +92,22 @@ func statusError(transport, op string, status int, body io.Reader) *Error {
 		e.Message = text
 	}
 	return e
+}
+
+// protocol3 is how the answers of older servers begin: with the length of a packet.
+var protocol3 = regexp.MustCompile(`^\d+:0\{`)
+
+// foreign says what the other end may be, of whose first answer nothing makes sense.
+func foreign(body []byte) error {
+	switch body = bytes.TrimSpace(body); {
+	case protocol3.Match(body):
+		return fmt.Errorf("%w: the server seems to speak version 2 of Socket.IO", ErrHandshake)
+	case bytes.HasPrefix(body, []byte("<")):
+		return fmt.Errorf("%w: the answer is a web page", ErrHandshake)
+	case len(body) == 0:
+		return fmt.Errorf("%w: the answer is empty", ErrHandshake)
+	}
+	return fmt.Errorf("%w: the answer is not that of a Socket.IO server", ErrHandshake)
 }
 
 // isSentence reports whether the body of an answer is a short text for people, as it

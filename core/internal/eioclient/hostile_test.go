@@ -132,6 +132,25 @@ func TestNotHTTP(t *testing.T) {
 	}
 }
 
+// TestForeign: the error tells what the other end may be.
+func TestForeign(t *testing.T) {
+	for _, c := range []struct{ said, polling, websocket string }{
+		{"HTTP/1.1 200 OK\r\n\r\n\n<!DOCTYPE html><html>", "a web page", "200 OK: the server did not switch"},
+		{"HTTP/1.1 200 OK\r\n\r\n97:0{\"sid\":\"a\"}2:40", "version 2 of Socket.IO", "200 OK"},
+		{"HTTP/1.1 200 OK\r\n\r\n", "is empty", "200 OK"},
+		{"HTTP/1.1 200 OK\r\n\r\nhello", "not that of a Socket.IO server", "200 OK"},
+		{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n", "101", "bad handshake"},
+	} {
+		f := raw(t, func(conn net.Conn) { io.WriteString(conn, c.said) })
+		if err := f.openFails(t, polling()); !strings.Contains(err.Error(), c.polling) {
+			t.Errorf("%q over polling: %v", c.said, err)
+		}
+		if err := f.openFails(t, websockets()); !strings.Contains(err.Error(), c.websocket) {
+			t.Errorf("%q over websocket: %v", c.said, err)
+		}
+	}
+}
+
 // raw is a server that says something after the first line of each connection, and
 // closes it.
 func raw(t testing.TB, say func(net.Conn)) *fixture {

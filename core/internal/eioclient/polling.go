@@ -29,9 +29,9 @@ func (c *Conn) openPolling(ctx context.Context) error {
 	if failed != nil {
 		return failed
 	}
-	packets, err := decode(body, c.opts.MaxMessage)
+	packets, _ := decode(body, c.opts.MaxMessage)
 	if len(packets) == 0 {
-		return &Error{Transport: Polling, Op: "handshake", Err: errors.Join(ErrHandshake, err)}
+		return &Error{Transport: Polling, Op: "handshake", Err: foreign(body)}
 	}
 	if err := c.greet(packets[0]); err != nil {
 		return &Error{Transport: Polling, Op: "handshake", Err: err}

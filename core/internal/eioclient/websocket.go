@@ -77,13 +77,18 @@ func (c *Conn) dialWebSocket(ctx context.Context) (*socket, error) {
 		var res *http.Response
 		s.ws, res, err = dialer.DialContext(ctx, address.String(), c.opts.Header.Clone())
 		if err != nil && res != nil && res.StatusCode != http.StatusSwitchingProtocols {
-			return nil, statusError(WebSocket, "handshake", res.StatusCode, res.Body)
+			failed := statusError(WebSocket, "handshake", res.StatusCode, res.Body)
+			if res.StatusCode < http.StatusMultipleChoices {
+				failed.Err = errNoUpgrade
+			}
+			return nil, failed
 		}
 	}
 	if err != nil {
 		return nil, &Error{Transport: WebSocket, Op: "handshake", Err: err}
 	}
 	s.ws.SetReadLimit(max(c.opts.MaxMessage, 0))
+	s.ws.SetPongHandler(c.ponged)
 	return s, nil
 }
 

@@ -38,16 +38,25 @@ async function scene(options, play) {
   }
 }
 
-for (const [name, options] of Object.entries({
-  "our client": {},
-  "our client, websockets blocked": { polling: true },
-  "the official client": { official: true },
-})) {
-  describe(name, () => {
-    test("two people talk", () => scene(options, talk));
-    test("the server is killed and comes back", () => scene(options, outage));
-  });
-}
+const refused = /the server responded with a status of (400|401) /; // what a browser logs then
+
+describe("the chat", { concurrency: 3 }, () => { // they wait most of the time
+  for (const [name, options] of Object.entries({
+    "our client": {},
+    "our client, websockets blocked": { polling: true },
+    "the official client": { official: true },
+  })) {
+    describe(name, { concurrency: 1 }, () => {
+      test("two people talk", () => scene(options, talk));
+      test("the server is killed and comes back", () => scene(options, outage));
+      test("somebody is offline for a while", () => scene(options, tunnel));
+    });
+  }
+  test("what is wrong is said in words", () => scene({ allow: refused }, mistakes));
+  test("somebody is removed, and comes back", () => scene({}, removal));
+  test("one browser, two names", () => scene({}, twoNames));
+  test("screenshots", { skip: !process.env.SHOTS }, () => scene({ allow: refused }, screenshots));
+});
 
 async function talk({ enter }) {
   const ada = await enter("ada");
@@ -99,7 +108,9 @@ async function secondWindow(ada, bob) {
   const answer = await ada.context.request.post(new URL("/api/rooms/general/messages", ada.page.url()).href, { data: { text: "by REST" } });
   assert.equal(answer.status(), 201);
   await ada.sees("by REST", "#messages");
+  await second.getByLabel("Message", { exact: true }).fill("begun");
   await second.getByRole("link", { name: /general/ }).click();
+  assert.equal(await second.getByLabel("Message", { exact: true }).inputValue(), ""); // it stays with its room
   await second.locator("#messages", { hasText: "by REST" }).waitFor();
   await second.close();
 }
@@ -149,7 +160,9 @@ async function sendOffline(person) {
 // A restart as it is meant to be; and somebody who closes the page before it is over.
 async function interrupt(server, ada, bob) {
   await server.end("SIGTERM");
-  await ada.sees("What you write is kept", "#banner");
+  for (const person of [ada, bob]) {
+    await person.sees("What you write is kept", "#banner");
+  }
   await ada.write("written, then closed");
   await ada.tick("written, then closed", "sending");
   await ada.page.close();
@@ -159,7 +172,28 @@ async function interrupt(server, ada, bob) {
   await ada.tick("written, then closed", "read");
 }
 
-test("what is wrong is said in words", () => scene({ allow: /the server responded with a status of (400|401) / }, async ({ server, enter }) => {
+// The server stays, so the events that bob misses are recovered.
+async function tunnel({ enter }) {
+  const ada = await enter("ada");
+  const bob = await enter("bob");
+  await ada.write("before");
+  await bob.sees("before", "#messages");
+
+  await bob.context.setOffline(true);
+  await bob.sees("You are offline.", "#banner");
+  await bob.write("bob, offline");
+  await ada.write("ada, meanwhile");
+  await ada.tick("ada, meanwhile", "stored");
+  await bob.context.setOffline(false);
+
+  await bob.tick("bob, offline", "read");
+  await ada.tick("ada, meanwhile", "read");
+  for (const person of [ada, bob]) {
+    assert.deepEqual((await person.texts()).sort(), ["ada, meanwhile", "before", "bob, offline"]);
+  }
+}
+
+async function mistakes({ server, enter }) {
   const eve = await enter();
   await eve.login("<eve>");
   await eve.sees("A name has up to 24 letters", "#login-error");
@@ -183,9 +217,9 @@ test("what is wrong is said in words", () => scene({ allow: /the server responde
   const missing = await eve.context.request.get(server.url + "/nothing");
   assert.equal(missing.status(), 404);
   assert.match(await missing.text(), /The chat is at \//);
-}));
+}
 
-test("somebody is removed, and comes back", () => scene({}, async ({ enter }) => {
+async function removal({ enter }) {
   const bob = await enter("bob");
   const admin = await enter("admin");
   await admin.page.getByRole("button", { name: "2 people in this room" }).click();
@@ -199,9 +233,9 @@ test("somebody is removed, and comes back", () => scene({}, async ({ enter }) =>
   await bob.write("I will be quiet");
   await bob.page.getByRole("button", { name: "Come back" }).click();
   await admin.sees("I will be quiet", "#messages");
-}));
+}
 
-test("one browser, two names", () => scene({}, async ({ server, enter }) => {
+async function twoNames({ server, enter }) {
   const ada = await enter("ada");
   await ada.write("mine");
   await ada.tick("mine", "stored");
@@ -223,13 +257,17 @@ test("one browser, two names", () => scene({}, async ({ server, enter }) => {
     await page.locator(".message .text").first().waitFor();
     assert.deepEqual(await page.locator(".message .text").allTextContents(), ["mine"]);
   }
-}));
+}
 
-test("screenshots", { skip: !process.env.SHOTS }, () => scene({}, async ({ enter }) => {
+// For people to look at.
+async function screenshots({ enter }) {
   const desktop = { viewport: { width: 1280, height: 800 } };
   const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
   const nobody = await enter(undefined, phone);
   await nobody.shot("login-phone");
+  await nobody.login("admin", "guess");
+  await nobody.sees("That is not the password", "#login-error");
+  await nobody.shot("login-refused");
   const ada = await enter("Ada Lovelace", desktop);
   await ada.shot("empty-desktop");
   const grace = await enter("grace", { ...phone, colorScheme: "dark" });
@@ -252,7 +290,19 @@ test("screenshots", { skip: !process.env.SHOTS }, () => scene({}, async ({ enter
   await grace.shot("phone-dark-latest");
   await ada.page.getByRole("button", { name: "Enlarge the picture" }).click();
   await ada.shot("lightbox");
-}));
+  await ada.page.keyboard.press("Escape");
+  await grace.page.locator("#latest").click();
+  await grace.context.setOffline(true);
+  await grace.sees("You are offline.", "#banner");
+  await grace.write("In a tunnel now.");
+  await grace.page.locator("#file").setInputFiles({ name: "notes.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+  await grace.sees("no picture that can be shown", "#toasts");
+  await grace.shot("phone-dark-offline");
+  await bob.page.getByRole("link", { name: "random" }).click();
+  await ada.write("For those who are elsewhere.");
+  await bob.sees("1", ".badge");
+  await bob.shot("unread-dark");
+}
 
 async function converse(ada, bob, grace) {
   await ada.write("Good morning! The new build is on the test server.");

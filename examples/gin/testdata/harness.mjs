@@ -18,7 +18,7 @@ const { chromium } = require("playwright-core");
 const officialClient = join(dirname(require.resolve("socket.io-client/package.json")), "dist/socket.io.esm.min.js");
 
 export const password = "correct horse";
-export const patience = 20_000; // ms until something that does not happen is a failure
+export const patience = 30_000; // ms until something that does not happen is a failure
 
 /** Server is the chat as a process. It can be killed and started anew at the same address. */
 export class Server {
@@ -27,21 +27,38 @@ export class Server {
   #process;
   #output = "";
 
+  /**
+   * start begins, at first on a port that is free. It is none of those that the system
+   * gives away, or another could have it while the server is down.
+   */
   async start() {
-    const args = ["-addr", `127.0.0.1:${this.#port}`, "-data", this.#data, "-admin-password", password];
+    for (let tries = 5; this.#port === 0;) {
+      try {
+        return await this.#run(10_000 + Math.floor(Math.random() * 20_000));
+      } catch (error) {
+        if (--tries === 0) {
+          throw error;
+        }
+      }
+    }
+    await this.#run(this.#port);
+  }
+
+  async #run(port) {
+    const args = ["-addr", `127.0.0.1:${port}`, "-data", this.#data, "-admin-password", password];
     const child = spawn(process.env.CHAT, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     child.stderr.on("data", (chunk) => { this.#output += chunk; });
-    this.#port = await new Promise((resolve, reject) => {
+    await new Promise((resolve, reject) => {
       createInterface(child.stdout).on("line", (line) => {
         this.#output += line + "\n";
-        const port = /^listening on .*:(\d+)$/.exec(line)?.[1];
-        if (port) {
-          resolve(port);
+        if (line.startsWith("listening on ")) {
+          resolve();
         }
       });
       child.once("exit", (code) => reject(new Error(`the server ended with ${code}:\n${this.#output}`)));
     });
+    this.#port = port;
   }
 
   get url() { return `http://127.0.0.1:${this.#port}`; }

@@ -245,6 +245,8 @@ function askKick(admin, user) {
 
 function compose(chat) {
   const text = $("text");
+  const unfinished = new Map(); // by room: what was begun and not sent
+  let room = null;
   let picture = null;
   const update = () => {
     text.style.setProperty("height", "auto");
@@ -253,7 +255,8 @@ function compose(chat) {
   };
   const choose = async (file) => {
     try {
-      attach(file ? await shrink(file) : null);
+      attach(await shrink(file));
+      text.focus();
     } catch (error) {
       toast(error.message);
     }
@@ -267,14 +270,23 @@ function compose(chat) {
       img.src = URL.createObjectURL(new Blob([picture.data], { type: picture.picture.type }));
     }
     update();
-    text.focus();
   };
+  chat.addEventListener("opened", () => {
+    if (room !== chat.current.name) {
+      unfinished.set(room, { words: text.value, chosen: picture });
+      room = chat.current.name;
+      const { words = "", chosen = null } = unfinished.get(room) ?? {};
+      text.value = words;
+      attach(chosen);
+    }
+  });
   $("composer").addEventListener("submit", (event) => {
     event.preventDefault();
     if ((text.value.trim() || picture) && chat.current) {
       chat.post(text.value.trim(), picture);
       text.value = "";
       attach(null);
+      text.focus();
     }
   });
   text.addEventListener("keydown", (event) => {
@@ -294,7 +306,10 @@ function compose(chat) {
     choose($("file").files[0]);
     $("file").value = "";
   });
-  $("preview").querySelector("button").addEventListener("click", () => attach(null));
+  $("preview").querySelector("button").addEventListener("click", () => {
+    attach(null);
+    text.focus();
+  });
   const pictureIn = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/"));
   text.addEventListener("paste", (event) => pictureIn(event.clipboardData) && choose(pictureIn(event.clipboardData)));
   addEventListener("dragover", (event) => event.preventDefault());

@@ -13,12 +13,12 @@ function within(promise, what, ms = WAIT) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+const hex = (bytes) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+
 // plain makes binary comparable, and keeps it distinct from text.
 function plain(value) {
-  if (value instanceof ArrayBuffer) return { $binary: Buffer.from(value).toString("hex") };
-  if (ArrayBuffer.isView(value)) {
-    return { $binary: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex") };
-  }
+  if (value instanceof ArrayBuffer) return { $binary: hex(new Uint8Array(value)) };
+  if (ArrayBuffer.isView(value)) return { $binary: hex(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)) };
   if (Array.isArray(value)) return value.map(plain);
   if (value && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)]));

@@ -88,7 +88,10 @@ const connection = [
     name: "client/CC8 a timeout of nothing",
     async run(t) {
       const s = t.create("/", { timeout: 0 });
-      const [err] = await t.next(s, "connect_error");
+      const refused = t.next(s, "connect_error");
+      const due = Date.now() + 5; // the timer is, before anything can have come
+      while (Date.now() < due);
+      const [err] = await refused;
       t.equal(err.message, "timeout");
     },
   },
@@ -111,8 +114,10 @@ const connection = [
       const foo = io.socket("/custom");
       t.ok(foo === io.socket("/custom") && io.socket("/") === s, "one object each");
       await t.ready(foo);
+      const { id } = foo;
       foo.disconnect();
       t.ok(!foo.active && s.connected, "the other stays");
+      await t.ask(s, "end-of", id);
       const back = t.next(foo, "connect");
       t.ok(io.socket("/custom") === foo);
       await back;
@@ -143,11 +148,12 @@ const connection = [
     name: "client/CC11 disconnect and connect at once",
     async run(t) {
       const s = t.create("/", { reconnection: true });
-      const reasons = t.log(s, "disconnect");
+      const reasons = [];
+      s.on("disconnect", (reason) => reasons.push(reason));
       const connected = t.take(s, "connect", 2);
       s.once("connect", () => s.disconnect().connect());
       await connected;
-      t.equal(reasons, ["io client disconnect"].map((r) => [r, undefined]).map((r) => (reasons[0].length ? r : r[0])));
+      t.equal(reasons, ["io client disconnect"]);
     },
   },
   {
@@ -218,17 +224,17 @@ const connection = [
       const list = [];
       const s = t.create("/", { transports: list });
       const [err] = await t.next(s, "connect_error");
-      t.equal([err.message, list], ["No transports available", []]);
+      t.equal([err.message ?? err, list], ["No transports available", []]);
     },
   },
   {
     name: "client/EC5 errors say what was wrong",
     async run(t) {
-      const s = t.create("/", { path: "/nowhere/" });
+      const s = t.create("/", { query: { sid: "unknown" } });
       const [err] = await t.next(s, "connect_error");
       const websocket = t.transport === "websocket";
       t.equal([err.type, err.message], ["TransportError", websocket ? "websocket error" : "xhr poll error"]);
-      if (!websocket) t.equal(err.description, 404);
+      if (!websocket) t.equal([err.description, err.context.status], [400, 400]);
     },
   },
   {

@@ -1,0 +1,3 @@
+import * as esm from "./socket.io.esm.min.js";
+
+globalThis.esm = esm;
