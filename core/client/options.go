@@ -100,7 +100,8 @@ type Options struct {
 	TimestampParam string
 	NoTimestamp    bool
 	// CompressionThreshold offers permessage-deflate and compresses websocket
-	// messages of at least that many bytes. It is off by default.
+	// messages of at least that many bytes. It is off by default. Servers that take it,
+	// but not without context takeover (aiohttp), cannot be connected to then.
 	CompressionThreshold int
 	// RequestTimeout bounds each POST of the polling transport; off by default.
 	RequestTimeout time.Duration

@@ -186,10 +186,11 @@ func (s *Socket) leaveLocked(err error) (unused *link) {
 	return s.m.releaseLocked()
 }
 
-// Close sends what waits to be sent, disconnects the socket for good and waits until
-// its handlers and goroutines have ended; their context is cancelled once everything
-// was sent. It closes the connection if no other socket needs it. While the socket is
-// not connected nothing can be sent, and is lost. Calls that wait get ErrClosed.
+// Close sends what waits to be sent, waits until the server has it (over a websocket
+// a second at most), disconnects the socket for good and waits until its handlers and
+// goroutines have ended; their context is cancelled once everything was sent. It closes
+// the connection if no other socket needs it. While the socket is not connected nothing
+// can be sent, and is lost. Calls that wait get ErrClosed.
 //
 // If ctx ends before that, Close cuts the connection where it must, and returns the
 // error of ctx. In a handler of the socket it has to be called with the handler's
