@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 
 	sionats "github.com/gosocketio/sio/adapters/nats"
 	"github.com/gosocketio/sio/core/cluster"
@@ -153,6 +154,48 @@ func TestStreamGone(t *testing.T) {
 	}
 	if got, err := b.(cluster.Recoverer).Missed(t.Context(), session, after); err != nil || len(got) != 0 {
 		t.Errorf("got %v, %v, want nothing missed", got, err)
+	}
+}
+
+// TestStreamDeleted: when somebody deletes the stream or its consumers, nodes make new
+// ones, and go on.
+func TestStreamDeleted(t *testing.T) {
+	nc := startServer(t).connect()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend := sionats.New(nc, &sionats.Options{OnError: quiet, Recovery: &sionats.Recovery{}})
+	box := newMailbox()
+	a := open(t, backend, "/", "a", nowhere)
+	open(t, backend, "/", "b", box.receive)
+	for i, destroy := range []func(jetstream.Stream) error{
+		func(jetstream.Stream) error { return js.DeleteStream(t.Context(), "sio") },
+		func(s jetstream.Stream) error { return s.Purge(t.Context()) },
+		func(s jetstream.Stream) error {
+			for name := range s.ConsumerNames(t.Context()).Name() {
+				if err := s.DeleteConsumer(t.Context(), name); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		text := fmt.Sprintf(`["before %d"]`, i)
+		try(t, a, event("a", text))
+		box.waitEvent(t, text)
+		s, err := js.Stream(t.Context(), "sio")
+		if err == nil {
+			err = destroy(s)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = fmt.Sprintf(`["after %d"]`, i)
+		eventually(t, text, func() bool {
+			_, err := a.Publish(t.Context(), event("a", text))
+			return err == nil && slices.ContainsFunc(box.list(), isEvent(text))
+		})
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/gosocketio/sio/adapters/nats/internal/wire"
 )
 
 // pingInterval is how often a silent connection is tried, unless nc does it more
@@ -89,9 +91,9 @@ type publication struct {
 }
 
 // prepare encodes a message for a subject.
-func (c *conn) prepare(subject string, f frame) *publication {
+func (c *conn) prepare(subject string, f wire.Frame) *publication {
 	p := &publication{subject: subject}
-	p.parts, p.err = split(encode(f), int(c.nc.MaxPayload()))
+	p.parts, p.err = wire.Split(wire.Encode(f), int(c.nc.MaxPayload()))
 	return p
 }
 

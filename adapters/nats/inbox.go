@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/gosocketio/sio/adapters/nats/internal/wire"
 	"github.com/gosocketio/sio/core/cluster"
 )
 
@@ -33,8 +34,8 @@ type inbox struct {
 	queue    []item
 	bytes    int
 	dropping bool // since the last message was dropped, until all that waited is handled
-	parts    assembler
-	logParts assembler
+	parts    wire.Assembler
+	logParts wire.Assembler
 	epoch    string // of the log
 	pos      uint64 // of the latest entry that was handled
 	held     []held // wait for entries
@@ -49,7 +50,7 @@ type item struct {
 
 // held is a message that waits for an entry of the log.
 type held struct {
-	frame
+	wire.Frame
 	link *link
 	till time.Time
 }
@@ -59,11 +60,12 @@ type held struct {
 const holdPatience = time.Second
 
 func startInbox(o *Options, recent *recent, entries <-chan entry) *inbox {
+	held := max(o.PendingBytes, wire.MaxMessage)
 	in := &inbox{
 		opts: o, recent: recent, entries: entries,
 		ch: make(chan *nats.Msg, o.PendingMessages), stop: make(chan struct{}), ended: make(chan struct{}),
 		routes: map[string]*link{}, links: map[string]*link{},
-		parts: assembler{limit: max(o.PendingBytes, maxMessage)}, logParts: assembler{limit: max(o.PendingBytes, maxMessage)},
+		parts: wire.Assembler{Limit: held}, logParts: wire.Assembler{Limit: held},
 		timer: time.NewTimer(time.Hour),
 	}
 	in.timer.Stop()
@@ -205,12 +207,12 @@ func (in *inbox) message(m *nats.Msg) {
 	if l == nil {
 		return
 	}
-	f, err := in.parts.decode(m.Data, time.Now())
+	f, err := in.parts.Decode(m.Data, time.Now())
 	switch {
 	case err != nil:
 		in.malformed(m.Subject, err)
 	case f.Message == nil || f.From == l.member.node:
-	case f.after > in.pos && in.entries != nil:
+	case f.After > in.pos && in.entries != nil:
 		if len(in.held) == 0 {
 			in.timer.Reset(holdPatience)
 		}
@@ -233,10 +235,10 @@ func (in *inbox) restart(epoch string, pos uint64) {
 
 // entry handles an entry of the log.
 func (in *inbox) entry(e *entry) {
-	f, err := in.logParts.decode(e.data, e.at)
+	f, err := in.logParts.Decode(e.data, e.at)
 	m := f.Message
 	switch {
-	case errors.Is(err, errPartLost): // only the end of the message is still kept
+	case errors.Is(err, wire.ErrPartLost): // only the end of the message is still kept
 		in.recent.restart(in.epoch, e.seq)
 	case err != nil:
 		in.malformed(in.opts.Recovery.Stream, err)
@@ -276,7 +278,7 @@ func (in *inbox) reach(pos uint64) {
 func (in *inbox) release(late bool) {
 	now, rest := time.Now(), in.held[:0]
 	for _, h := range in.held {
-		if h.after <= in.pos || late && now.After(h.till) {
+		if h.After <= in.pos || late && now.After(h.till) {
 			h.link.pass(h.Message)
 		} else {
 			rest = append(rest, h)

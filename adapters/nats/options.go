@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/gosocketio/sio/adapters/nats/internal/wire"
 )
 
 // ErrUnavailable is what methods fail with while NATS cannot be reached or does not
@@ -15,7 +17,7 @@ import (
 var ErrUnavailable = errors.New("NATS is not reachable")
 
 // ErrTooLarge is what a message fails with that has more than 64 MiB.
-var ErrTooLarge = errors.New("message is too large")
+var ErrTooLarge = wire.ErrTooLarge
 
 // ErrSlow is what OnError is told when messages had to be dropped, since they came
 // faster than the node handled them.

@@ -3,6 +3,7 @@ package sionats
 import (
 	"context"
 
+	"github.com/gosocketio/sio/adapters/nats/internal/wire"
 	"github.com/gosocketio/sio/core/cluster"
 )
 
@@ -57,7 +58,7 @@ func (o *outlet) send(ctx context.Context, messages []*cluster.Message, results 
 		if m.To != "" {
 			subject = o.node(m.To)
 		}
-		list[i] = o.conn.prepare(subject, frame{m, after})
+		list[i] = o.conn.prepare(subject, wire.Frame{Message: m, After: after})
 	}
 	o.conn.publish(ctx, list)
 	for _, p := range list {
@@ -70,7 +71,7 @@ func (o *outlet) send(ctx context.Context, messages []*cluster.Message, results 
 func (o *outlet) add(ctx context.Context, messages []*cluster.Message, results []cluster.PublishResult) []cluster.PublishResult {
 	list := make([]*publication, len(messages))
 	for i, m := range messages {
-		list[i] = o.conn.prepare(o.log, frame{Message: m})
+		list[i] = o.conn.prepare(o.log, wire.Frame{Message: m})
 	}
 	o.conn.log.add(ctx, list)
 	for i, p := range list {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gosocketio/sio/adapters/nats/internal/wire"
 	"github.com/gosocketio/sio/core/cluster"
 )
 
@@ -46,7 +47,7 @@ func (r *recent) restart(epoch string, pos uint64) {
 func (r *recent) add(seq uint64, at time.Time, m *cluster.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	size := overhead + len(m.Payload.JSON) + attachmentBytes(m)
+	size := overhead + wire.Size(m.Payload)
 	r.entries = append(r.entries, recentEntry{seq, at, size, m})
 	r.bytes += size
 	r.trimLocked()

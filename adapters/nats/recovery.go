@@ -89,7 +89,7 @@ func (l recoveringLink) Take(ctx context.Context, pid string) (*cluster.Session,
 }
 
 // Missed implements [cluster.Recoverer]. It asks nobody, but waits until this node has
-// got as far as the client.
+// got as far as the client, and as what it has published itself.
 func (l recoveringLink) Missed(ctx context.Context, s *cluster.Session, offset string) ([]*cluster.Message, error) {
 	epoch, seq, ok := parseOffset(offset)
 	if !ok {
@@ -98,7 +98,7 @@ func (l recoveringLink) Missed(ctx context.Context, s *cluster.Session, offset s
 	limited, cancel := context.WithTimeout(ctx, l.backend.opts.Timeout)
 	defer cancel()
 	recent := l.member.recent
-	recent.wait(limited, seq)
+	recent.wait(limited, max(seq, l.conn.log.latest.Load()))
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("sionats: %w", context.Cause(ctx))
 	}

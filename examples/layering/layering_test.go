@@ -35,7 +35,8 @@ var arrows = []struct {
 	{"adapters/chi", []string{"core/socketio"}},
 	{"adapters/redis", []string{"core/cluster", "core/parser"}},
 	{"adapters/redis/redistest", std},
-	{"adapters/nats", []string{"core/cluster", "core/parser"}},
+	{"adapters/nats", []string{"adapters/nats/internal/*", "core/cluster", "core/parser"}},
+	{"adapters/nats/internal/*", []string{"core/cluster"}},
 }
 
 // foreign are the modules that ours may import, besides the standard library.

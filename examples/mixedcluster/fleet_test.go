@@ -24,7 +24,8 @@ type member struct {
 // fleet is a cluster of nodes of both kinds, with official clients.
 type fleet struct {
 	adapter string
-	redis   *redistest.Server
+	bus     string            // its URL
+	redis   *redistest.Server // nil with NATS
 	clients *program
 	members map[string]*member // by name: js…, go…
 	names   []string           // of the clients
@@ -34,7 +35,13 @@ type fleet struct {
 // newFleet starts the nodes that are named: "js…" are official servers, "go…" ours.
 func newFleet(t testing.TB, adapter string, names ...string) *fleet {
 	t.Helper()
-	f := &fleet{adapter: adapter, redis: redistest.Start(t), members: map[string]*member{}}
+	f := &fleet{adapter: adapter, members: map[string]*member{}}
+	if onNATS(adapter) {
+		f.bus = startNATS(t)
+	} else {
+		f.redis = redistest.Start(t)
+		f.bus = f.redis.URL
+	}
 	f.clients = script(t, "clients.js")
 	for _, name := range names {
 		f.members[name] = f.startMember(t, name)
@@ -49,7 +56,7 @@ func newFleet(t testing.TB, adapter string, names ...string) *fleet {
 func (f *fleet) startMember(t testing.TB, name string) *member {
 	t.Helper()
 	if strings.HasPrefix(name, "js") {
-		m := &member{program: script(t, "server.js", f.adapter, f.redis.URL, name)}
+		m := &member{program: script(t, "server.js", f.adapter, f.bus, name)}
 		m.name = name
 		return m
 	}
@@ -57,7 +64,7 @@ func (f *fleet) startMember(t testing.TB, name string) *member {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, f.redis.URL, name)
+	cmd := exec.Command(self, f.bus, name)
 	cmd.Env = append(os.Environ(), nodeEnv+"="+f.adapter)
 	return &member{program: run(t, name, cmd)}
 }

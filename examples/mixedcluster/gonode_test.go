@@ -35,20 +35,15 @@ type goNode struct {
 
 // runGoNode is what the test's program does when it is started as a node. See
 // TestMain.
-func runGoNode(adapter, redisURL, name string) {
-	opts, err := redis.ParseURL(redisURL)
-	if err != nil {
-		panic(err)
-	}
+func runGoNode(adapter, url, name string) {
 	n := &goNode{name: name}
-	rdb := redis.NewClient(opts)
 	options := &socketio.Options{
-		Cluster:      backend(adapter, rdb),
+		Cluster:      backend(adapter, url),
 		PingInterval: time.Second,
 		PingTimeout:  2 * time.Second,
 		Logger:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
-	if adapter == "streams" {
+	if adapter == "streams" || adapter == "jetstream" {
 		options.Recovery = &socketio.Recovery{MaxDisconnection: time.Minute}
 	}
 	n.sio = socketio.NewServer(options)
@@ -65,7 +60,15 @@ func runGoNode(adapter, redisURL, name string) {
 	n.serve(n.operations())
 }
 
-func backend(adapter string, rdb redis.UniversalClient) cluster.Backend {
+func backend(adapter, url string) cluster.Backend {
+	if onNATS(adapter) {
+		return natsBackend(adapter, url)
+	}
+	opts, err := redis.ParseURL(url)
+	if err != nil {
+		panic(err)
+	}
+	rdb := redis.NewClient(opts)
 	switch adapter {
 	case "classic":
 		return sioredis.NewPubSub(rdb, nil)

@@ -208,14 +208,14 @@ function followPeople(chat) {
     if (admin) {
       return;
     }
-    const socket = chat.socket.io.socket("/admin"); // on the same connection
+    const socket = chat.socket.io.socket("/admin"); // connects, over the same connection
+    socket.off(); // what an earlier try has left
     socket.once("connect", () => {
       admin = socket;
       $("moderate").hidden = true;
       render();
     });
     socket.once("connect_error", (error) => toast(error.message)); // the namespace has refused us
-    socket.connect();
   });
 }
 

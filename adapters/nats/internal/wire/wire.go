@@ -1,4 +1,6 @@
-package sionats
+// Package wire is the form in which messages travel through NATS. It is described in
+// the documentation of package sionats.
+package wire
 
 import (
 	"encoding/binary"
@@ -36,7 +38,7 @@ const (
 	fieldCount      = 13
 	fieldClients    = 14
 	fieldClient     = 15
-	fieldAfter      = 16 // see frame
+	fieldAfter      = 16 // see Frame.After
 
 	fieldSocketID        = 1
 	fieldSocketHandshake = 2
@@ -57,20 +59,20 @@ const (
 	flagClose      = 8
 )
 
-// frame is what is published: a message, and where in the log its sender was.
-type frame struct {
+// Frame is what is published: a message, and where in the log its sender was.
+type Frame struct {
 	*cluster.Message
-	// after is the sequence number of the latest message that the sender has added to
+	// After is the sequence number of the latest message that the sender has added to
 	// the log before; 0 if none. Who receives the frame handles that one first.
-	after uint64
+	After uint64
 }
 
 var errMalformed = errors.New("malformed message")
 
-// encode writes a frame.
-func encode(f frame) []byte {
+// Encode writes a frame.
+func Encode(f Frame) []byte {
 	m := f.Message
-	b := make([]byte, 0, 128+len(m.Payload.JSON)+attachmentBytes(m))
+	b := make([]byte, 0, 128+Size(m.Payload))
 	b = append(b, wireVersion, byte(m.Type))
 	b = appendText(b, fieldFrom, m.From)
 	b = appendText(b, fieldNamespace, m.Namespace)
@@ -89,12 +91,13 @@ func encode(f frame) []byte {
 	b = appendNumber(b, fieldCount, uint64(max(m.Count, 0)))
 	b = appendTexts(b, fieldClients, m.Clients)
 	b = appendText(b, fieldClient, m.Client)
-	return appendNumber(b, fieldAfter, f.after)
+	return appendNumber(b, fieldAfter, f.After)
 }
 
-func attachmentBytes(m *cluster.Message) int {
-	n := 0
-	for _, a := range m.Payload.Attachments {
+// Size is about what a payload takes.
+func Size(p cluster.Payload) int {
+	n := len(p.JSON)
+	for _, a := range p.Attachments {
 		n += len(a) + 8
 	}
 	return n
@@ -149,17 +152,17 @@ func appendNumber(b []byte, field, v uint64) []byte {
 	return appendValue(b, field, value[:binary.PutUvarint(value[:], v)])
 }
 
-// decode reads a frame. The message refers to data, which must not change.
-func decode(data []byte) (frame, error) {
+// Decode reads a frame that is not in parts. The message refers to data, which must not change.
+func Decode(data []byte) (Frame, error) {
 	if len(data) < 2 {
-		return frame{}, errMalformed
+		return Frame{}, errMalformed
 	}
 	if data[0] != wireVersion {
-		return frame{}, fmt.Errorf("message of version %d", data[0])
+		return Frame{}, fmt.Errorf("message of version %d", data[0])
 	}
-	f := frame{Message: &cluster.Message{Type: cluster.Type(data[1])}}
+	f := Frame{Message: &cluster.Message{Type: cluster.Type(data[1])}}
 	if err := eachField(data[2:], f.set); err != nil {
-		return frame{}, err
+		return Frame{}, err
 	}
 	return f, nil
 }
@@ -186,7 +189,7 @@ func eachField(data []byte, set func(field uint64, v []byte) error) error {
 	return nil
 }
 
-func (f *frame) set(field uint64, v []byte) (err error) {
+func (f *Frame) set(field uint64, v []byte) (err error) {
 	m := f.Message
 	switch field {
 	case fieldFrom:
@@ -217,7 +220,7 @@ func (f *frame) set(field uint64, v []byte) (err error) {
 	return err
 }
 
-func (f *frame) setNumber(field uint64, v []byte) error {
+func (f *Frame) setNumber(field uint64, v []byte) error {
 	n, err := number(v)
 	if err != nil {
 		return err
@@ -234,7 +237,7 @@ func (f *frame) setNumber(field uint64, v []byte) error {
 	case fieldCount:
 		m.Count = int(min(n, 1<<30))
 	case fieldAfter:
-		f.after = n
+		f.After = n
 	}
 	return nil
 }
@@ -247,7 +250,7 @@ func number(v []byte) (uint64, error) {
 	return n, nil
 }
 
-func (f *frame) addSocket(data []byte) error {
+func (f *Frame) addSocket(data []byte) error {
 	var s cluster.SocketInfo
 	err := eachField(data, func(field uint64, v []byte) error {
 		switch field {

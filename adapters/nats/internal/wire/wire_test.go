@@ -1,4 +1,4 @@
-package sionats_test
+package wire_test
 
 import (
 	"bytes"
@@ -9,9 +9,28 @@ import (
 	"testing"
 	"time"
 
-	sionats "github.com/gosocketio/sio/adapters/nats"
+	"github.com/gosocketio/sio/adapters/nats/internal/wire"
 	"github.com/gosocketio/sio/core/cluster"
 )
+
+func payload(text string, attachments ...[]byte) cluster.Payload {
+	return cluster.Payload{JSON: []byte(text), Attachments: attachments}
+}
+
+func event(from, text string) *cluster.Message {
+	return &cluster.Message{Type: cluster.Broadcast, From: from, Namespace: "/", Payload: payload(text)}
+}
+
+func encode(m *cluster.Message, after uint64) []byte {
+	return wire.Encode(wire.Frame{Message: m, After: after})
+}
+
+func decode(data []byte) (m *cluster.Message, after uint64, err error) {
+	f, err := wire.Decode(data)
+	return f.Message, f.After, err
+}
+
+func newAssembler(limit int) *wire.Assembler { return &wire.Assembler{Limit: limit} }
 
 var messages = []*cluster.Message{
 	{Type: cluster.InitialHeartbeat, From: "a", Namespace: "/"},
@@ -39,7 +58,7 @@ var messages = []*cluster.Message{
 
 func TestWire(t *testing.T) {
 	for i, m := range messages {
-		got, after, err := sionats.Decode(sionats.Encode(m, uint64(i)))
+		got, after, err := decode(encode(m, uint64(i)))
 		if err != nil || after != uint64(i) || !reflect.DeepEqual(got, m) {
 			t.Errorf("%s: got %+v, %d, %v, want %+v", m.Type, got, after, err, m)
 		}
@@ -54,7 +73,7 @@ func TestGolden(t *testing.T) {
 	}
 	want := "0103" + "01026e31" + "02012f" + "0402ac02" + "050102" + "070172" +
 		"0923" + hex.EncodeToString(m.Payload.JSON) + "0a020102" + "100107"
-	if got := hex.EncodeToString(sionats.Encode(m, 7)); got != want {
+	if got := hex.EncodeToString(encode(m, 7)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -74,12 +93,12 @@ func TestDecodeMalformed(t *testing.T) {
 		"handshake":          "\x01\x08\x0c\x03\x02\x01{",
 		"data":               "\x01\x08\x0c\x03\x04\x01x",
 	} {
-		if m, _, err := sionats.Decode([]byte(data)); err == nil {
+		if m, _, err := decode([]byte(data)); err == nil {
 			t.Errorf("%s: got %+v", name, m)
 		}
 	}
 	// What is new in another version is ignored.
-	if m, _, err := sionats.Decode([]byte("\x01\x02\x01\x01a\x63\x02xy\x02\x01/")); err != nil || m.From != "a" || m.Namespace != "/" {
+	if m, _, err := decode([]byte("\x01\x02\x01\x01a\x63\x02xy\x02\x01/")); err != nil || m.From != "a" || m.Namespace != "/" {
 		t.Errorf("got %+v, %v", m, err)
 	}
 }
@@ -97,7 +116,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("a part has %d bytes", len(p))
 		}
 	}
-	a := sionats.NewAssembler(1 << 20)
+	a := newAssembler(1 << 20)
 	var got []*cluster.Message
 	for i, others := 0, split(t, other, 1000); i < len(parts); i++ {
 		for _, list := range [][][]byte{parts, others} {
@@ -108,8 +127,8 @@ func TestParts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m != nil {
-				got = append(got, m)
+			if m.Message != nil {
+				got = append(got, m.Message)
 			}
 		}
 	}
@@ -123,7 +142,7 @@ func TestParts(t *testing.T) {
 
 func split(t *testing.T, m *cluster.Message, limit int) [][]byte {
 	t.Helper()
-	parts, err := sionats.Split(sionats.Encode(m, 0), limit)
+	parts, err := wire.Split(encode(m, 0), limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,21 +157,21 @@ func TestPartsLost(t *testing.T) {
 		if len(parts) != 3 {
 			t.Fatalf("got %d parts", len(parts))
 		}
-		a := sionats.NewAssembler(1 << 20)
+		a := newAssembler(1 << 20)
 		var errs []error
 		for i, p := range parts {
 			if i == lost {
 				continue
 			}
 			m, err := a.Decode(p, now)
-			if m != nil {
+			if m.Message != nil {
 				t.Errorf("part %d is lost: got a message", lost)
 			}
 			if err != nil {
 				errs = append(errs, err)
 			}
 		}
-		if want := min(2-lost, 1); len(errs) != want || want == 1 && !errors.Is(errs[0], sionats.ErrPartLost) {
+		if want := min(2-lost, 1); len(errs) != want || want == 1 && !errors.Is(errs[0], wire.ErrPartLost) {
 			t.Errorf("part %d is lost: got errors %v, want %d", lost, errs, want)
 		}
 		if lost == 2 {
@@ -167,89 +186,50 @@ func TestPartsLost(t *testing.T) {
 }
 
 func TestPartsTooLarge(t *testing.T) {
-	if _, err := sionats.Split(make([]byte, sionats.MaxMessage+1), 1<<20); !errors.Is(err, sionats.ErrTooLarge) {
+	if _, err := wire.Split(make([]byte, wire.MaxMessage+1), 1<<20); !errors.Is(err, wire.ErrTooLarge) {
 		t.Errorf("got %v, want ErrTooLarge", err)
 	}
-	if _, err := sionats.Split(make([]byte, 100), 50); !errors.Is(err, sionats.ErrTooLarge) {
+	if _, err := wire.Split(make([]byte, 100), 50); !errors.Is(err, wire.ErrTooLarge) {
 		t.Errorf("got %v, want ErrTooLarge", err)
 	}
-	a := sionats.NewAssembler(1500)
+	a := newAssembler(1500)
 	parts := split(t, event("a", `["`+strings.Repeat("x", 3000)+`"]`), 1000)
 	var err error
 	for _, p := range parts[:2] {
 		_, err = a.Decode(p, time.Now())
 	}
-	if !errors.Is(err, sionats.ErrTooLarge) || a.Held() != 0 {
+	if !errors.Is(err, wire.ErrTooLarge) || a.Held() != 0 {
 		t.Errorf("got %v, want ErrTooLarge", err)
-	}
-}
-
-func TestTokens(t *testing.T) {
-	long := "/" + strings.Repeat("x", 300)
-	seen := map[string]string{}
-	for name, want := range map[string]string{
-		"": "=", "/": "_", "/chat": "_chat", "/a b": "_a=20b", "/*": "_=2A", "/>": "_=3E", "/a.b": "_a=2Eb", "/_": "_=5F", "/=": "_=3D",
-		"/ä": "_=C3=A4", "/\x00": "_=00", "/a/b-C9": "_a_b-C9", long: "", long + "x": "",
-	} {
-		got := sionats.Token(name)
-		if want != "" && got != want || len(got) > 800 || strings.ContainsAny(got, ".*> \r\n") {
-			t.Errorf("%q: got %q, want %q", name, got, want)
-		}
-		if other, ok := seen[got]; ok {
-			t.Errorf("%q and %q are both %q", name, other, got)
-		}
-		seen[got] = name
-	}
-}
-
-func TestPrefix(t *testing.T) {
-	for prefix, want := range map[string]bool{
-		"sio": true, "a.b-c_d": true, "": false, ".": false, "a.": false, "a..b": false, "a b": false, "a.*": false, ">": false, "$JS": false, "a\n": false,
-	} {
-		if got := sionats.ValidPrefix(prefix); got != want {
-			t.Errorf("%q: got %v", prefix, got)
-		}
-	}
-}
-
-func TestOffsets(t *testing.T) {
-	if epoch, seq, ok := sionats.ParseOffset("abc-zz"); !ok || epoch != "abc" || seq != 35*36+35 {
-		t.Errorf("got %q, %d, %v", epoch, seq, ok)
-	}
-	for _, s := range []string{"", "-", "abc", "abc-", "abc-+1", "abc-01", "abc-Z", "abc-1-2", "abc-zzzzzzzzzzzzzzzzzz"} {
-		if _, _, ok := sionats.ParseOffset(s); ok {
-			t.Errorf("%q was taken", s)
-		}
 	}
 }
 
 func FuzzDecode(f *testing.F) {
 	for i, m := range messages {
-		f.Add(sionats.Encode(m, uint64(i)))
+		f.Add(encode(m, uint64(i)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, after, err := sionats.Decode(data)
+		m, after, err := decode(data)
 		if err != nil {
 			return
 		}
 		// What was understood can be written, and is the same then.
-		again := sionats.Encode(m, after)
-		m2, after2, err := sionats.Decode(again)
-		if err != nil || after2 != after || !bytes.Equal(again, sionats.Encode(m2, after2)) {
+		again := encode(m, after)
+		m2, after2, err := decode(again)
+		if err != nil || after2 != after || !bytes.Equal(again, encode(m2, after2)) {
 			t.Errorf("got %+v, %v, want %+v", m2, err, m)
 		}
 	})
 }
 
 func FuzzParts(f *testing.F) {
-	parts, err := sionats.Split(sionats.Encode(event("a", `["`+strings.Repeat("x", 100)+`"]`), 0), 100)
+	parts, err := wire.Split(encode(event("a", `["`+strings.Repeat("x", 100)+`"]`), 0), 100)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(parts[0], parts[1])
 	f.Add(parts[1], parts[0])
 	f.Fuzz(func(t *testing.T, one, two []byte) {
-		a := sionats.NewAssembler(1000)
+		a := newAssembler(1000)
 		for _, data := range [][]byte{one, two, one} {
 			if _, err := a.Decode(data, time.Now()); err == nil && a.Held() > 1000 {
 				t.Error("too much is held")

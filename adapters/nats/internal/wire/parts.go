@@ -1,4 +1,4 @@
-package sionats
+package wire
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// maxMessage is how large a message may be, in bytes, as it travels.
-	maxMessage = 64 << 20
+	// MaxMessage is how large a message may be, in bytes, as it travels.
+	MaxMessage = 64 << 20
 	// partOverhead is what a part has besides its data, at most.
 	partOverhead = 64
 	// partPatience is how long the parts of a message may be on their way.
@@ -23,13 +23,14 @@ var partIDs atomic.Uint64
 
 func init() { partIDs.Store(rand.Uint64()) }
 
-// split returns an encoded message in pieces of at most limit bytes: in one if it fits.
-func split(data []byte, limit int) ([][]byte, error) {
+// Split returns an encoded message in pieces of at most limit bytes: in one if it fits.
+// It fails with [ErrTooLarge].
+func Split(data []byte, limit int) ([][]byte, error) {
 	if len(data) <= limit {
 		return [][]byte{data}, nil
 	}
 	size := limit - partOverhead
-	if len(data) > maxMessage || size <= 0 {
+	if len(data) > MaxMessage || size <= 0 {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(data))
 	}
 	id, count := partIDs.Add(1), (len(data)+size-1)/size
@@ -77,12 +78,15 @@ func decodePart(data []byte) (p part, err error) {
 	return p, err
 }
 
-// errPartLost is told when a message is dropped since a part of it did not arrive.
-var errPartLost = errors.New("a part of a large message is missing")
+// ErrTooLarge is what a message fails with that has more than MaxMessage.
+var ErrTooLarge = errors.New("message is too large")
 
-// assembler puts parts together. What is under way is bounded: in bytes, and in time.
-type assembler struct {
-	limit   int // of bytes
+// ErrPartLost is told when a message is dropped since a part of it did not arrive.
+var ErrPartLost = errors.New("a part of a large message is missing")
+
+// Assembler puts parts together, for one goroutine. What is under way is bounded: in bytes, and in time.
+type Assembler struct {
+	Limit   int // of bytes
 	bytes   int
 	partial map[uint64]*partial // by id
 }
@@ -94,7 +98,7 @@ type partial struct {
 }
 
 // add takes a part of a message. It returns the message with the last one.
-func (a *assembler) add(data []byte, now time.Time) ([]byte, error) {
+func (a *Assembler) add(data []byte, now time.Time) ([]byte, error) {
 	p, err := decodePart(data)
 	if err != nil {
 		return nil, err
@@ -111,7 +115,7 @@ func (a *assembler) add(data []byte, now time.Time) ([]byte, error) {
 		a.drop(p.id)
 		return nil, a.lost(&p)
 	}
-	if len(m.data)+len(p.data) > maxMessage || a.bytes+len(p.data) > a.limit {
+	if len(m.data)+len(p.data) > MaxMessage || a.bytes+len(p.data) > a.Limit {
 		a.drop(p.id)
 		return nil, ErrTooLarge
 	}
@@ -125,27 +129,27 @@ func (a *assembler) add(data []byte, now time.Time) ([]byte, error) {
 }
 
 // lost is the error for a part that cannot be used: it is told of each message once.
-func (a *assembler) lost(p *part) error {
+func (a *Assembler) lost(p *part) error {
 	if p.index+1 < p.count {
 		return nil
 	}
-	return errPartLost
+	return ErrPartLost
 }
 
-func (a *assembler) keep(id uint64, m *partial) {
+func (a *Assembler) keep(id uint64, m *partial) {
 	if a.partial == nil {
 		a.partial = map[uint64]*partial{}
 	}
 	a.partial[id] = m
 }
 
-func (a *assembler) drop(id uint64) {
+func (a *Assembler) drop(id uint64) {
 	a.bytes -= len(a.partial[id].data)
 	delete(a.partial, id)
 }
 
 // expire drops messages whose parts have stopped to come.
-func (a *assembler) expire(now time.Time) {
+func (a *Assembler) expire(now time.Time) {
 	for id, m := range a.partial {
 		if now.Sub(m.at) > partPatience && m.next > 0 {
 			a.drop(id)
@@ -153,14 +157,14 @@ func (a *assembler) expire(now time.Time) {
 	}
 }
 
-// decode reads a frame, or a part of one. There is no message, and no error either, if
+// Decode reads a frame, or a part of one. There is no message, and no error either, if
 // parts are still to come.
-func (a *assembler) decode(data []byte, now time.Time) (frame, error) {
+func (a *Assembler) Decode(data []byte, now time.Time) (Frame, error) {
 	if isPart(data) {
 		var err error
 		if data, err = a.add(data, now); data == nil {
-			return frame{}, err
+			return Frame{}, err
 		}
 	}
-	return decode(data)
+	return Decode(data)
 }
