@@ -47,12 +47,22 @@ func (n *Node) Echoes() bool {
 //
 // With an Echoer, what has not come back 2 s after the bus took it is delivered all
 // the same, since the bus is away then.
-func (n *Node) PostLogged(m *Message, deliver func(offset string)) (taken bool, err error) {
+//
+// Sent, unless it is nil, is told why the bus did not take the message, or nil, before
+// deliver is called. It must not block, and is not called if PostLogged reports false.
+func (n *Node) PostLogged(m *Message, deliver func(offset string), sent func(error)) (taken bool, err error) {
 	m.Echo = n.Echoes()
 	if n.immediate && n.links.Load() != nil {
-		return n.logNow(m, deliver)
+		taken, err = n.logNow(m, deliver)
+		if taken && sent != nil {
+			sent(err)
+		}
+		return taken, err
 	}
-	err = n.push(&outgoing{m: m, echo: m.Echo, done: func(offset string, _ error) {
+	err = n.push(&outgoing{m: m, echo: m.Echo, done: func(offset string, err error) {
+		if sent != nil {
+			sent(err)
+		}
 		if !n.await(m, offset, deliver) {
 			deliver(offset)
 		}

@@ -68,7 +68,7 @@ func (d *deliveries) post(t *testing.T, n *cluster.Node, name string) error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.list = append(d.list, name+offset)
-	})
+	}, nil)
 	if !taken {
 		t.Errorf("%s was not taken: %v", name, err)
 	}
@@ -159,6 +159,13 @@ func TestNoEcho(t *testing.T) {
 		bus.fail(errBroken)
 		d.post(t, n, "a")
 		d.expect(t, "while the bus is away", "a")
+		sent := make(chan error, 1)
+		if _, err := n.PostLogged(event(0), func(string) {}, func(err error) { sent <- err }); err == nil {
+			t.Error("PostLogged knows nothing of the failure before")
+		}
+		if err := <-sent; !errors.Is(err, errBroken) {
+			t.Errorf("sent: %v", err)
+		}
 		bus.fail(nil)
 		if err := d.post(t, n, "b"); !errors.Is(err, errBroken) {
 			t.Errorf("PostLogged after a failure: %v", err)
@@ -167,7 +174,7 @@ func TestNoEcho(t *testing.T) {
 		bus.back("1")
 		d.expect(t, "after that", "b1")
 		n.Close()
-		if taken, err := n.PostLogged(event(0), func(string) { t.Error("delivered") }); taken || !errors.Is(err, cluster.ErrClosed) {
+		if taken, err := n.PostLogged(event(0), func(string) { t.Error("delivered") }, func(error) { t.Error("sent") }); taken || !errors.Is(err, cluster.ErrClosed) {
 			t.Errorf("after Close: %v, %v", taken, err)
 		}
 	})

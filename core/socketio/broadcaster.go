@@ -23,7 +23,8 @@ type Broadcaster struct {
 	except  []string
 	flags   flags
 	local   bool
-	to      bool // To was called: without rooms, nobody is selected
+	to      bool            // To was called: without rooms, nobody is selected
+	waiting context.Context // of who waits for the bus; nil if nobody does
 }
 
 // flags are the modifiers of an event.
@@ -143,6 +144,15 @@ func (b Broadcaster) Emit(event string, args ...any) error {
 	})
 }
 
+// EmitSync is Emit, but waits until the bus has taken the event, or ctx ends. What a
+// handler acknowledges after that reaches the other nodes even if this one is killed, as
+// far as the bus keeps its promises. The error is why the bus did not take the event; the
+// sockets of this node get it all the same. Without a cluster it does not wait.
+func (b Broadcaster) EmitSync(ctx context.Context, event string, args ...any) error {
+	b.waiting = ctx
+	return b.Emit(event, args...)
+}
+
 // Send sends an event named "message" to the selected sockets.
 func (b Broadcaster) Send(args ...any) error { return b.Emit("message", args...) }
 
@@ -158,18 +168,22 @@ func (b Broadcaster) emit(event string, args []any) error {
 		n.sequence.do(func() { n.fanOut(b.selector(), b.flags.outgoing(enc), event, args, "") })
 	}
 	if node := b.peers(); node != nil && !node.Alone() {
-		return n.publish(node, b, event, args)
+		payload, err := encodePayload(event, args)
+		if err != nil {
+			return err
+		}
+		return b.publish(node, payload)
 	}
 	return nil
 }
 
 // publish hands an event to the other nodes.
-func (n *Namespace) publish(node *cluster.Node, b Broadcaster, event string, args []any) error {
-	payload, err := encodePayload(event, args)
-	if err != nil {
-		return err
+func (b Broadcaster) publish(node *cluster.Node, payload cluster.Payload) error {
+	if b.waiting == nil {
+		return node.Post(b.message(payload))
 	}
-	return node.Post(b.message(payload))
+	_, err := node.Broadcast(b.waiting, b.selector(), b.flags.cluster(), payload)
+	return err
 }
 
 // message is what makes the other nodes send an event.

@@ -16,6 +16,67 @@ import (
 	"github.com/gosocketio/sio/core/socketio"
 )
 
+// EmitSync returns when the bus has the event, or says why it has not.
+func TestEmitSync(t *testing.T) {
+	for _, recovery := range []bool{false, true} {
+		t.Run(fmt.Sprintf("recovery=%v", recovery), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				memory := &cluster.MemoryOptions{}
+				opts := &socketio.Options{NodeID: "node"}
+				if recovery {
+					memory.Recovery, opts.Recovery = &cluster.MemoryRecovery{}, &socketio.Recovery{}
+				}
+				faults := clustertest.NewFaults(cluster.NewMemory(memory))
+				opts.Cluster = faults
+				h := serve(t, opts)
+				client := h.connect()
+				synctest.Wait()
+				got := func(want string) {
+					t.Helper()
+					if got := client.next(); !strings.HasPrefix(got, `42["`+want+`"`) {
+						t.Errorf("the client got %s, want %s", got, want)
+					}
+				}
+				if err := h.sio.EmitSync(t.Context(), "a"); err != nil {
+					t.Error(err)
+				}
+				got("a")
+
+				faults.Pause("node")
+				time.AfterFunc(time.Second, func() { faults.Resume("node") })
+				start := time.Now()
+				if err := h.sio.To("nobody").EmitSync(t.Context(), "b"); err != nil || time.Since(start) != time.Second {
+					t.Errorf("EmitSync returned %v after %v", err, time.Since(start))
+				}
+
+				faults.Pause("node")
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if err := h.sio.EmitSync(ctx, "c"); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("EmitSync with a bus that hangs: %v", err)
+				}
+				faults.Resume("node")
+				got("c")
+
+				faults.Down()
+				if err := h.sio.EmitSync(t.Context(), "d"); err == nil {
+					t.Error("EmitSync with a bus that is away returned nil")
+				}
+				got("d")
+				faults.Up()
+				if err := h.sio.EmitSync(t.Context(), "e"); err != nil {
+					t.Errorf("EmitSync with a bus that is back: %v", err)
+				}
+				got("e")
+				if err := h.sio.EmitSync(t.Context(), "connect"); err == nil {
+					t.Error("a reserved name was taken")
+				}
+				h.sio.Close()
+			})
+		})
+	}
+}
+
 // A bus that hangs stops neither handlers nor those who emit. Events that can be
 // recovered wait for their place, but not for ever; nothing overtakes them.
 func TestBusHangs(t *testing.T) {

@@ -58,6 +58,12 @@ func (d *DynamicNamespace) Emit(event string, args ...any) error {
 	return d.broadcaster().Emit(event, args...)
 }
 
+// EmitSync is Emit, but waits until the cluster's bus has taken the event, or ctx ends.
+// See Broadcaster.EmitSync.
+func (d *DynamicNamespace) EmitSync(ctx context.Context, event string, args ...any) error {
+	return d.broadcaster().EmitSync(ctx, event, args...)
+}
+
 // Send sends an event named "message" to all sockets of all the namespaces.
 func (d *DynamicNamespace) Send(args ...any) error { return d.broadcaster().Emit("message", args...) }
 

@@ -244,6 +244,12 @@ func (n *Namespace) Emit(event string, args ...any) error {
 	return n.broadcaster().Emit(event, args...)
 }
 
+// EmitSync is Emit, but waits until the cluster's bus has taken the event, or ctx ends.
+// See Broadcaster.EmitSync.
+func (n *Namespace) EmitSync(ctx context.Context, event string, args ...any) error {
+	return n.broadcaster().EmitSync(ctx, event, args...)
+}
+
 // Send sends an event named "message" to all sockets of the namespace.
 func (n *Namespace) Send(args ...any) error { return n.broadcaster().Emit("message", args...) }
 

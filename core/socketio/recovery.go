@@ -84,7 +84,13 @@ func (e *loggedEvent) log(node *cluster.Node) error {
 	n := e.ns
 	if n.sequence.full() {
 		e.deliverLater("")
-		return node.Post(e.message(e.payload))
+		return e.publish(node, e.payload)
+	}
+	var sent chan error
+	var tell func(error)
+	if e.waiting != nil {
+		sent = make(chan error, 1)
+		tell = func(err error) { sent <- err }
 	}
 	n.order.Lock()
 	step := n.sequence.reserve()
@@ -93,10 +99,19 @@ func (e *loggedEvent) log(node *cluster.Node) error {
 		if offset != "" {
 			<-step.done // before the node goes on to the next event in the order
 		}
-	})
+	}, tell)
 	n.order.Unlock()
 	if !taken {
 		step.fill(func() { e.deliverLater("") })
+		return err
+	}
+	if sent == nil {
+		return err
+	}
+	select {
+	case err = <-sent:
+	case <-e.waiting.Done():
+		err = context.Cause(e.waiting)
 	}
 	return err
 }

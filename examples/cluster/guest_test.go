@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ type guest struct {
 	changed  chan struct{} // closed and replaced at each change
 	welcomes []welcome
 	heard    []string
+	doomed   []int    // the numbers that were said at the node that is killed
 	known    int      // how much was heard when the client connected
 	faults   []string // disconnections and failed attempts
 	upgraded bool
@@ -58,6 +60,11 @@ func newGuest(t *testing.T, url, name string, transports ...string) *guest {
 		return nil
 	})
 	client.On(g.socket, "said", func(_ context.Context, s said) error {
+		if number, ok := strings.CutPrefix(s.Text, doomed); ok {
+			n, err := strconv.Atoi(number)
+			g.note(func() { g.doomed = append(g.doomed, n) })
+			return err
+		}
 		g.note(func() { g.heard = append(g.heard, s.Text) })
 		return nil
 	})

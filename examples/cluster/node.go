@@ -33,8 +33,9 @@ func newServer(name, url, secret string, bus cluster.Backend) *socketio.Server {
 		return s.Emit("welcome", name)
 	})
 	// From here on nothing tells that there are other nodes.
-	socketio.OnCall(sio, "say", func(_ context.Context, _ *socketio.Socket, text string) (string, error) {
-		return name, sio.Emit("said", said{text, name})
+	socketio.OnCall(sio, "say", func(ctx context.Context, _ *socketio.Socket, text string) (string, error) {
+		// EmitSync and not Emit: what is acknowledged is safe, even if this node is killed.
+		return name, sio.EmitSync(ctx, "said", said{text, name})
 	})
 	socketio.OnCall(sio, "count", func(ctx context.Context, _ *socketio.Socket, room string) (int, error) {
 		ctx, cancel := context.WithTimeout(ctx, countTimeout)

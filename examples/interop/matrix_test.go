@@ -17,7 +17,7 @@ import (
 
 // TestMatrix runs every official client over every transport against our server.
 func TestMatrix(t *testing.T) {
-	to := serve(t, func(h http.Handler) http.Handler { return h })
+	to := serve(t, mountHTTP)
 	matrix(t, clients, to)
 }
 

@@ -444,10 +444,11 @@ var Engine = class _Engine extends Emitter {
   #pingDelay;
   #pingDeadline;
   #pingTimer;
-  #offline = () => this.#onClose("transport close", { description: "network connection lost" });
-  #unload = () => {
-    this.transport?.off();
-    this.transport?.close();
+  #ofPage = {
+    offline: () => this.#onClose("transport close", { description: "network connection lost" }),
+    // A page that may come back is told, so that it connects again; one that is over is not.
+    pagehide: ({ persisted }) => persisted ? this.#onClose("transport close", { description: "page hidden" }) : this.#leave(),
+    beforeunload: () => this.opts.closeOnBeforeunload && this.#leave()
   };
   constructor(uri, opts) {
     super();
@@ -457,8 +458,7 @@ var Engine = class _Engine extends Emitter {
     this.opts.query = Object.fromEntries([...new URLSearchParams(opts.query), ...query]);
     this.binaryType = this.opts.binaryType;
     this.#classes = this.opts.transports.map((t) => transports[t] ?? t).filter((t) => t.prototype);
-    globalThis.addEventListener?.("offline", this.#offline);
-    if (opts.closeOnBeforeunload) globalThis.addEventListener?.("beforeunload", this.#unload);
+    for (const event in this.#ofPage) globalThis.addEventListener?.(event, this.#ofPage[event]);
     this.#open();
   }
   #class(name) {
@@ -628,6 +628,10 @@ var Engine = class _Engine extends Emitter {
     else afterUpgrade();
     return this;
   }
+  #leave() {
+    this.transport?.off();
+    this.transport?.close();
+  }
   #onError(err) {
     _Engine.#rememberedWebSocket = false;
     if (this.opts.tryAllTransports && this.readyState === "opening" && this.#classes.length > 1) {
@@ -642,8 +646,7 @@ var Engine = class _Engine extends Emitter {
     clearTimeout(this.#pingTimer);
     this.transport?.off();
     this.transport?.close();
-    globalThis.removeEventListener?.("offline", this.#offline);
-    globalThis.removeEventListener?.("beforeunload", this.#unload);
+    for (const event in this.#ofPage) globalThis.removeEventListener?.(event, this.#ofPage[event]);
     this.readyState = "closed";
     this.id = "";
     this.emitReserved("close", reason, description);

@@ -446,10 +446,11 @@
     #pingDelay;
     #pingDeadline;
     #pingTimer;
-    #offline = () => this.#onClose("transport close", { description: "network connection lost" });
-    #unload = () => {
-      this.transport?.off();
-      this.transport?.close();
+    #ofPage = {
+      offline: () => this.#onClose("transport close", { description: "network connection lost" }),
+      // A page that may come back is told, so that it connects again; one that is over is not.
+      pagehide: ({ persisted }) => persisted ? this.#onClose("transport close", { description: "page hidden" }) : this.#leave(),
+      beforeunload: () => this.opts.closeOnBeforeunload && this.#leave()
     };
     constructor(uri, opts) {
       super();
@@ -459,8 +460,7 @@
       this.opts.query = Object.fromEntries([...new URLSearchParams(opts.query), ...query]);
       this.binaryType = this.opts.binaryType;
       this.#classes = this.opts.transports.map((t) => transports[t] ?? t).filter((t) => t.prototype);
-      globalThis.addEventListener?.("offline", this.#offline);
-      if (opts.closeOnBeforeunload) globalThis.addEventListener?.("beforeunload", this.#unload);
+      for (const event in this.#ofPage) globalThis.addEventListener?.(event, this.#ofPage[event]);
       this.#open();
     }
     #class(name) {
@@ -630,6 +630,10 @@
       else afterUpgrade();
       return this;
     }
+    #leave() {
+      this.transport?.off();
+      this.transport?.close();
+    }
     #onError(err) {
       _Engine.#rememberedWebSocket = false;
       if (this.opts.tryAllTransports && this.readyState === "opening" && this.#classes.length > 1) {
@@ -644,8 +648,7 @@
       clearTimeout(this.#pingTimer);
       this.transport?.off();
       this.transport?.close();
-      globalThis.removeEventListener?.("offline", this.#offline);
-      globalThis.removeEventListener?.("beforeunload", this.#unload);
+      for (const event in this.#ofPage) globalThis.removeEventListener?.(event, this.#ofPage[event]);
       this.readyState = "closed";
       this.id = "";
       this.emitReserved("close", reason, description);

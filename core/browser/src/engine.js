@@ -34,10 +34,11 @@ export class Engine extends Emitter {
   #pingDelay;
   #pingDeadline;
   #pingTimer;
-  #offline = () => this.#onClose("transport close", { description: "network connection lost" });
-  #unload = () => {
-    this.transport?.off(); // silently
-    this.transport?.close();
+  #ofPage = {
+    offline: () => this.#onClose("transport close", { description: "network connection lost" }),
+    // A page that may come back is told, so that it connects again; one that is over is not.
+    pagehide: ({ persisted }) => (persisted ? this.#onClose("transport close", { description: "page hidden" }) : this.#leave()),
+    beforeunload: () => this.opts.closeOnBeforeunload && this.#leave(),
   };
 
   constructor(uri, opts) {
@@ -48,8 +49,7 @@ export class Engine extends Emitter {
     this.opts.query = Object.fromEntries([...new URLSearchParams(opts.query), ...query]);
     this.binaryType = this.opts.binaryType;
     this.#classes = this.opts.transports.map((t) => transports[t] ?? t).filter((t) => t.prototype);
-    globalThis.addEventListener?.("offline", this.#offline);
-    if (opts.closeOnBeforeunload) globalThis.addEventListener?.("beforeunload", this.#unload);
+    for (const event in this.#ofPage) globalThis.addEventListener?.(event, this.#ofPage[event]);
     this.#open();
   }
 
@@ -244,6 +244,11 @@ export class Engine extends Emitter {
     return this;
   }
 
+  #leave() {
+    this.transport?.off(); // silently
+    this.transport?.close();
+  }
+
   #onError(err) {
     Engine.#rememberedWebSocket = false;
     if (this.opts.tryAllTransports && this.readyState === "opening" && this.#classes.length > 1) {
@@ -259,8 +264,7 @@ export class Engine extends Emitter {
     clearTimeout(this.#pingTimer);
     this.transport?.off();
     this.transport?.close();
-    globalThis.removeEventListener?.("offline", this.#offline);
-    globalThis.removeEventListener?.("beforeunload", this.#unload);
+    for (const event in this.#ofPage) globalThis.removeEventListener?.(event, this.#ofPage[event]);
     this.readyState = "closed";
     this.id = "";
     this.emitReserved("close", reason, description);

@@ -194,7 +194,7 @@ func testOneOrder(t *testing.T, b cluster.Backend) {
 				e := event(fmt.Sprint(s.name, " ", i))
 				taken, err := s.PostLogged(&cluster.Message{Type: cluster.Broadcast, Payload: e}, func(offset string) {
 					local{s}.Deliver(cluster.Selector{}, cluster.Flags{}, e, offset)
-				})
+				}, nil)
 				if !taken || err != nil {
 					t.Errorf("node %s: event %d: %v, %v", s.name, i, taken, err)
 				}
@@ -228,7 +228,7 @@ func testLoggedBusDown(t *testing.T, b cluster.Backend) {
 	post := func(name string) {
 		e := event(name)
 		deliver := func(offset string) { local{tr.a}.Deliver(cluster.Selector{}, cluster.Flags{}, e, offset) }
-		if taken, _ := tr.a.PostLogged(&cluster.Message{Type: cluster.Broadcast, Payload: e}, deliver); !taken {
+		if taken, _ := tr.a.PostLogged(&cluster.Message{Type: cluster.Broadcast, Payload: e}, deliver, nil); !taken {
 			deliver("")
 		}
 	}

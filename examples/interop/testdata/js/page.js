@@ -42,7 +42,9 @@ function files({ client, suite }) {
 }
 
 async function open(browser, server, options, errors) {
-  const page = await browser.newPage();
+  // A page that does not come over the network is not taken for a local one.
+  const context = await browser.newContext({ permissions: ["local-network-access"] });
+  const page = await context.newPage();
   const contents = files(options);
   await page.route("**/suite/*", (route) => {
     const name = new URL(route.request().url()).pathname.slice("/suite/".length);
@@ -55,6 +57,7 @@ async function open(browser, server, options, errors) {
   });
   await page.goto(`${server}/suite/index.html`);
   await page.waitForFunction(() => globalThis.esm);
+  await page.unrouteAll(); // what is intercepted may not leave a page that goes away
   return page;
 }
 
@@ -64,7 +67,7 @@ async function suite(browser, server, groups, options, report) {
   await page.exposeFunction("report", report);
   const setup = { ...options, skip: (options.skip || "").split("|") };
   await page.evaluate(([groups, setup]) => globalThis.runChecks(groups, setup), [groups, setup]);
-  await page.close();
+  await page.context().close();
   report({ check: `page/no errors, ${groups}`, ok: errors.length === 0, error: errors.join("\n") });
 }
 
@@ -89,7 +92,7 @@ const checks = {
       const id = await connect(page, options.url, { transports, closeOnBeforeunload });
       await page.goto("about:blank");
       await ask(witness, "end-of", id);
-      await Promise.all([witness.close(), page.close()]);
+      await Promise.all([witness.context().close(), page.context().close()]);
     }
   },
 
@@ -104,7 +107,7 @@ const checks = {
       const expected = withCredentials || options.transport === "websocket" ? "user=ada" : "";
       if (cookie !== expected) throw new Error(`withCredentials ${withCredentials}: got ${cookie}`);
     }
-    await page.close();
+    await page.context().close();
   },
 };
 
