@@ -59,6 +59,7 @@ func TestPages(t *testing.T) {
 	} {
 		for _, transport := range transports {
 			t.Run(run.name+"/"+transport, func(t *testing.T) {
+				t.Parallel()
 				c := client{command: func(t *testing.T) *exec.Cmd {
 					cmd := nodeCommand(t, "testdata/js/page.js", "--client", run.client, "--suite", suite, "--foreign", foreign)
 					cmd.Env = append(cmd.Env, "CHROMIUM="+chromium)
