@@ -24,6 +24,7 @@ var arrows = []struct {
 	{"core/parser", std},
 	{"core/cluster", std},
 	{"core/cluster/clustertest", []string{"core/cluster"}},
+	{"core/cluster/emitter", []string{"core/cluster", "core/parser"}},
 	{"core/engineio", []string{"core/internal/*"}},
 	{"core/socketio", []string{"core/engineio", "core/parser", "core/cluster", "core/browser", "core/internal/*"}},
 	{"core/client", []string{"core/parser", "core/internal/*"}},
@@ -33,9 +34,9 @@ var arrows = []struct {
 	{"adapters/gin", []string{"core/socketio"}},
 	{"adapters/echo", []string{"core/socketio"}},
 	{"adapters/chi", []string{"core/socketio"}},
-	{"adapters/redis", []string{"core/cluster", "core/parser"}},
+	{"adapters/redis", []string{"core/cluster", "core/cluster/emitter"}},
 	{"adapters/redis/redistest", std},
-	{"adapters/nats", []string{"adapters/nats/internal/*", "core/cluster", "core/parser"}},
+	{"adapters/nats", []string{"adapters/nats/internal/*", "core/cluster", "core/cluster/emitter"}},
 	{"adapters/nats/internal/*", []string{"core/cluster"}},
 }
 
