@@ -44,6 +44,7 @@ func newOwnClient(rdb redis.UniversalClient, size int, timeout time.Duration) re
 		opts.MaxRetries, opts.DialerRetries, opts.ContextTimeoutEnabled = -1, 1, true
 		opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = timeout, timeout, timeout
 		opts.PushNotificationProcessor = nil // belongs to rdb
+		opts.Dialer = inTime(patient(opts.Addr, opts.Dialer), timeout)
 		if size > 0 {
 			opts.PoolSize, opts.MinIdleConns, opts.MaxActiveConns = size, 0, 0
 		}
@@ -138,6 +139,7 @@ func (g *guard) lost(cause error) error {
 // watch waits until Redis answers.
 func (g *guard) watch(ctx context.Context) {
 	for wait := (backoff{}); ctx.Err() == nil; wait.sleep(ctx) {
+		reload(ctx, g.client)
 		limited, cancel := context.WithTimeout(ctx, g.timeout)
 		err := g.client.Ping(limited).Err()
 		cancel()
@@ -149,6 +151,13 @@ func (g *guard) watch(ctx context.Context) {
 	defer g.mu.Unlock()
 	g.down = nil
 	g.end()
+}
+
+// reload has the servers of a Redis Cluster asked who is in charge.
+func reload(ctx context.Context, rdb redis.UniversalClient) {
+	if nodes, ok := rdb.(*redis.ClusterClient); ok {
+		nodes.ReloadState(ctx)
+	}
 }
 
 // close has all commands fail, those that run too, and closes the client.

@@ -27,6 +27,13 @@
 // the place of others in a pool. Each process has a pool for what is sent, and for
 // each node one connection that listens.
 //
+// With Sentinel, nodes move to the new master after a failover by themselves. What was
+// published and had not reached the replica is lost.
+//
+// A user with few rights (ACL) needs, besides the commands, the channels and keys with
+// the names of the options; for the classic format also the pattern of each namespace
+// as it is, such as "&socket.io#/chat#*", or all channels.
+//
 // When Redis is away, the clients of a node still get what that node sends; what is
 // published fails with [ErrUnavailable], at first after the Timeout of the options,
 // then at once; and OnError is told. When Redis is back, all goes on by itself. What

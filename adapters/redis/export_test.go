@@ -15,6 +15,8 @@ var (
 
 	AppendMessageMsgpack = appendMessageMsgpack
 	DecodeClassicEvent   = decodeClassicEvent
+
+	InTime = inTime
 )
 
 // StreamOf returns the stream of a namespace.

@@ -118,6 +118,7 @@ func (r *streamReader) run(ctx context.Context) {
 		if wait.next == 0 {
 			r.opts.OnError(fmt.Errorf("sioredis: read stream %s: %w", r.name, err))
 		}
+		reload(ctx, r.client)
 		wait.sleep(ctx)
 		r.rewind(ctx)
 	}

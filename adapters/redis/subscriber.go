@@ -152,15 +152,8 @@ func (s *subscriber) run() {
 		if refused = !unreachable(err); refused {
 			s.reconnect(conn)
 		} else {
-			s.reload()
+			reload(s.ctx, s.client)
 		}
-	}
-}
-
-// reload has the servers of a Redis Cluster asked who is in charge.
-func (s *subscriber) reload() {
-	if nodes, ok := s.client.(*redis.ClusterClient); ok {
-		nodes.ReloadState(s.ctx)
 	}
 }
 
@@ -217,7 +210,7 @@ func (s *subscriber) reconnect(old *redis.PubSub) {
 	old.Close()
 	ctx, cancel := context.WithTimeout(s.ctx, defaultTimeout)
 	defer cancel()
-	s.reload()
+	reload(s.ctx, s.client)
 	s.connectLocked(ctx)
 }
 

@@ -52,7 +52,7 @@ func (s *Server) waitCluster(masters int) {
 // do runs a command.
 func (s *Server) do(args ...any) any {
 	s.t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: s.Addr})
+	rdb := redis.NewClient(s.Options())
 	defer rdb.Close()
 	v, err := rdb.Do(context.Background(), args...).Result()
 	if err != nil {

@@ -3,6 +3,7 @@
 package redistest
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // startTimeout is how long a server may take to answer.
@@ -18,19 +21,33 @@ const startTimeout = 20 * time.Second
 
 // Server is a running redis-server. Its methods are for one goroutine at a time.
 type Server struct {
-	URL  string // redis://127.0.0.1:port
+	URL  string // redis://127.0.0.1:port, or rediss:// with TLS
 	Addr string // 127.0.0.1:port
 
-	t    testing.TB
-	dir  string
-	args []string
-	cmd  *exec.Cmd
+	t        testing.TB
+	dir      string
+	args     []string
+	cmd      *exec.Cmd
+	tls      *tls.Config // of clients; nil without TLS
+	password string
 }
 
 // Start starts a server, with more arguments for its command line if there are any.
 // It ends with the test. Where there is no redis-server, the test is skipped; in CI
 // it fails.
 func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	s := newServer(t)
+	_, port, _ := net.SplitHostPort(s.Addr)
+	s.args = append([]string{
+		"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no",
+	}, args...)
+	s.Restart()
+	return s
+}
+
+// newServer returns a server that has an address and is not started yet.
+func newServer(t testing.TB) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		const hint = "redis-server is not installed: apt-get install redis-server"
@@ -39,12 +56,15 @@ func Start(t testing.TB, args ...string) *Server {
 		}
 		t.Skip("SKIPPED: " + hint)
 	}
-	port := freePort(t)
-	s := &Server{t: t, dir: t.TempDir(), args: args, Addr: net.JoinHostPort("127.0.0.1", port)}
+	s := &Server{t: t, dir: t.TempDir(), Addr: net.JoinHostPort("127.0.0.1", freePort(t))}
 	s.URL = "redis://" + s.Addr
 	t.Cleanup(s.Kill)
-	s.Restart()
 	return s
+}
+
+// Options returns what a client needs to reach the server.
+func (s *Server) Options() *redis.Options {
+	return &redis.Options{Addr: s.Addr, TLSConfig: s.tls.Clone(), Password: s.password}
 }
 
 func freePort(t testing.TB) string {
@@ -60,10 +80,7 @@ func freePort(t testing.TB) string {
 // Restart starts the server again after Kill, empty, and waits until it answers.
 func (s *Server) Restart() {
 	s.t.Helper()
-	_, port, _ := net.SplitHostPort(s.Addr)
-	s.cmd = exec.Command("redis-server", append([]string{
-		"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no",
-	}, s.args...)...)
+	s.cmd = exec.Command("redis-server", s.args...)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -85,6 +102,9 @@ func (s *Server) ping() error {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(time.Second))
+	if s.tls != nil {
+		conn = tls.Client(conn, s.tls)
+	}
 	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
 		return err
 	}
@@ -92,7 +112,7 @@ func (s *Server) ping() error {
 	if _, err := conn.Read(answer); err != nil {
 		return err
 	}
-	if string(answer) != "+PONG\r\n" {
+	if string(answer) != "+PONG\r\n" && string(answer) != "-NOAUTH" { // one that wants a password is there too
 		return fmt.Errorf("it answers %q", answer)
 	}
 	return nil
