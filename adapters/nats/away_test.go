@@ -157,6 +157,26 @@ func TestStreamGone(t *testing.T) {
 	}
 }
 
+// TestStreamGoneAfterJoin: what a node has found in the stream when it joined is not
+// taken for what is in the next one, neither by its links nor by those opened later.
+func TestStreamGoneAfterJoin(t *testing.T) {
+	server := startServer(t)
+	options := &sionats.Options{OnError: quiet, Recovery: &sionats.Recovery{Storage: jetstream.MemoryStorage}}
+	backend := sionats.New(server.connect(), options)
+	box := newMailbox()
+	a := open(t, backend, "/", "a", nowhere)
+	for range 1000 {
+		publish(t, a, event("a", `["old"]`))
+	}
+	b := open(t, backend, "/", "b", box.receive)
+	server.stop()
+	server.start()
+	try(t, a, event("a", `["new"]`))
+	box.waitEvent(t, `["new"]`)
+	try(t, b, event("b", `["both are back"]`))
+	open(t, backend, "/later", "b", nowhere)
+}
+
 // TestStreamDeleted: when somebody deletes the stream or its consumers, nodes make new
 // ones, and go on.
 func TestStreamDeleted(t *testing.T) {

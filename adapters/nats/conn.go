@@ -33,8 +33,7 @@ func dial(ctx context.Context, like nats.Options, o *Options, reconnected func()
 	like.RetryOnFailedConnect, like.IgnoreAuthErrorAbort = false, true
 	like.NoEcho, like.NoCallbacksAfterClientClose = true, true
 	like.PingInterval = min(like.PingInterval, pingInterval)
-	like.Timeout = patience(ctx, o.Timeout)
-	like.FlusherTimeout = o.Timeout
+	like.Timeout, like.FlusherTimeout = o.Timeout, o.Timeout
 	like.ClosedCB, like.DisconnectedCB, like.ConnectedCB, like.DiscoveredServersCB = nil, nil, nil, nil
 	like.ReconnectErrCB, like.LameDuckModeHandler = nil, nil
 	like.DisconnectedErrCB = func(_ *nats.Conn, err error) {
@@ -51,14 +50,14 @@ func dial(ctx context.Context, like nats.Options, o *Options, reconnected func()
 		}
 		o.OnError(fmt.Errorf("sionats: %w", err))
 	}
-	var err error
-	if c.nc, err = like.Connect(); err != nil {
+	if err := c.connect(ctx, like); err != nil {
 		return nil, fmt.Errorf("sionats: %w: %w", ErrUnavailable, err)
 	}
 	close(ready)
 	if o.Recovery == nil {
 		return c, nil
 	}
+	var err error
 	if c.log, err = openLog(ctx, c, o); err != nil {
 		c.close()
 		return nil, err
@@ -66,12 +65,17 @@ func dial(ctx context.Context, like nats.Options, o *Options, reconnected func()
 	return c, nil
 }
 
-// patience is how long a step may take: until ctx ends, but at most the timeout.
-func patience(ctx context.Context, timeout time.Duration) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return max(min(timeout, time.Until(deadline)), time.Millisecond)
+// connect makes the connection, unless ctx ends before.
+func (c *conn) connect(ctx context.Context, like nats.Options) (err error) {
+	first, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d := newDialer(first, &like)
+	like.CustomDialer = d
+	if c.nc, err = like.Connect(); err != nil && first.Err() != nil {
+		return context.Cause(first)
 	}
-	return timeout
+	d.connected.Store(err == nil)
+	return err
 }
 
 // flush waits until NATS has taken all that was published.

@@ -32,7 +32,7 @@ type inbox struct {
 
 	// The rest belongs to the goroutine.
 	queue    []item
-	bytes    int
+	bytes    int  // of the messages that wait, in queue and held
 	dropping bool // since the last message was dropped, until all that waited is handled
 	parts    wire.Assembler
 	logParts wire.Assembler
@@ -52,6 +52,7 @@ type item struct {
 type held struct {
 	wire.Frame
 	link *link
+	size int // in bytes
 	till time.Time
 }
 
@@ -111,12 +112,12 @@ func (in *inbox) run() {
 	for !in.stopped() {
 		in.takeOver()
 		switch {
-		case len(in.held) > 0 && time.Now().After(in.held[0].till):
+		case len(in.held) > 0 && !time.Now().Before(in.held[0].till):
 			in.release(true)
 		case len(in.queue) > 0:
 			in.handle(in.next())
 		default:
-			in.dropping = false
+			in.dropping = in.dropping && len(in.held) > 0
 			in.wait()
 		}
 	}
@@ -156,6 +157,9 @@ func (in *inbox) takeMessages() {
 
 // wait waits for something to come, or for a message to be held no longer.
 func (in *inbox) wait() {
+	if len(in.held) > 0 {
+		in.timer.Reset(time.Until(in.held[0].till))
+	}
 	select {
 	case m := <-in.ch:
 		in.push(m)
@@ -169,7 +173,7 @@ func (in *inbox) wait() {
 
 // push queues a message, unless too much is waiting.
 func (in *inbox) push(m *nats.Msg) {
-	if len(in.queue) >= in.opts.PendingMessages || in.bytes+len(m.Data) > in.opts.PendingBytes && in.bytes > 0 {
+	if len(in.queue)+len(in.held) >= in.opts.PendingMessages || in.bytes+len(m.Data) > in.opts.PendingBytes && in.bytes > 0 {
 		if !in.dropping {
 			in.opts.OnError(fmt.Errorf("sionats: %w", ErrSlow))
 		}
@@ -213,13 +217,16 @@ func (in *inbox) message(m *nats.Msg) {
 		in.malformed(m.Subject, err)
 	case f.Message == nil || f.From == l.member.node:
 	case f.After > in.pos && in.entries != nil:
-		if len(in.held) == 0 {
-			in.timer.Reset(holdPatience)
-		}
-		in.held = append(in.held, held{f, l, time.Now().Add(holdPatience)})
+		in.hold(f, l, max(len(m.Data), wire.Size(f.Payload)))
 	default:
 		l.pass(f.Message)
 	}
+}
+
+// hold keeps a message until the entry of the log comes that is to be handled before.
+func (in *inbox) hold(f wire.Frame, l *link, size int) {
+	in.held = append(in.held, held{f, l, size, time.Now().Add(holdPatience)})
+	in.bytes += size
 }
 
 func (in *inbox) malformed(where string, err error) {
@@ -278,7 +285,8 @@ func (in *inbox) reach(pos uint64) {
 func (in *inbox) release(late bool) {
 	now, rest := time.Now(), in.held[:0]
 	for _, h := range in.held {
-		if h.After <= in.pos || late && now.After(h.till) {
+		if h.After <= in.pos || late && !now.Before(h.till) {
+			in.bytes -= h.size
 			h.link.pass(h.Message)
 		} else {
 			rest = append(rest, h)
@@ -286,7 +294,4 @@ func (in *inbox) release(late bool) {
 	}
 	clear(in.held[len(rest):])
 	in.held = rest
-	if len(rest) > 0 {
-		in.timer.Reset(time.Until(rest[0].till))
-	}
 }

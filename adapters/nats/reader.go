@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -31,7 +32,7 @@ type reader struct {
 
 	cancel context.CancelFunc
 	ended  chan struct{}
-	last   uint64        // number of the last entry that was there before the node joined
+	last   atomic.Uint64 // number of the last entry that was there before the node joined; 0 in a stream made since
 	begun  chan struct{} // closed once last is known
 
 	mu        sync.Mutex
@@ -123,7 +124,7 @@ func (r *reader) read(ctx context.Context, at *place) error {
 		if seq != at.pos+1 && !r.pass(ctx, entry{restart: at.epoch, seq: seq - 1}) {
 			return nil
 		}
-		if !r.pass(ctx, entry{seq: seq, at: meta.Timestamp, data: m.Data(), old: seq <= r.last}) {
+		if !r.pass(ctx, entry{seq: seq, at: meta.Timestamp, data: m.Data(), old: seq <= r.last.Load()}) {
 			return nil
 		}
 		at.pos = seq
@@ -168,6 +169,9 @@ func (r *reader) begin(ctx context.Context, at *place) (jetstream.Stream, error)
 			return nil, ctx.Err()
 		}
 		if at.epoch != "" {
+			if epoch != at.epoch {
+				r.last.Store(0)
+			}
 			r.report(fmt.Errorf("sionats: read stream %s: %w", r.log.opts.Stream, errLost))
 		}
 		*at = place{epoch, first - 1}
@@ -175,7 +179,7 @@ func (r *reader) begin(ctx context.Context, at *place) (jetstream.Stream, error)
 	select {
 	case <-r.begun:
 	default:
-		r.last = state.LastSeq
+		r.last.Store(state.LastSeq)
 		close(r.begun)
 	}
 	return stream, nil
@@ -218,7 +222,7 @@ func (r *reader) forget(stream jetstream.Stream, consumer jetstream.Consumer) {
 func (r *reader) caughtUp(ctx context.Context, recent *recent) error {
 	select {
 	case <-r.begun:
-		recent.wait(ctx, r.last)
+		recent.wait(ctx, r.last.Load())
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {

@@ -74,6 +74,10 @@ func (e *Error) Error() string { return e.Message }
 // fit the type that it was to be decoded into.
 type ArgError = parser.ArgError
 
+// AnswerError is what Call returns if the handler of the server has failed: the
+// message, and data, of a *socketio.Error, or "internal error".
+type AnswerError = parser.AnswerError
+
 // PanicError is what Options.ErrorHandler gets for a handler that panicked.
 type PanicError struct {
 	Value any

@@ -52,14 +52,15 @@ type Caller interface {
 
 // Call sends an event and waits for its acknowledgement, whose first value it
 // decodes into R; use [None] for an acknowledgement without values, and parser.Args
-// for all of them. Everything else is as said at Socket.Ask. It may be called in a
-// handler.
+// for all of them. If the handler at the other end failed, and said so as ours do, the
+// error is an [*AnswerError]. Everything else is as said at Socket.Ask. It may be called
+// in a handler.
 func Call[R any](ctx context.Context, to Caller, event string, args ...any) (R, error) {
 	var result R
 	answer, err := to.Ask(ctx, event, args...)
 	if err != nil {
 		return result, err
 	}
-	err = answer.DecodeOne(&result)
+	err = answer.DecodeAnswer(&result)
 	return result, err
 }

@@ -15,8 +15,7 @@ import (
 // must not be changed afterwards.
 //
 // It fails with [ErrQueueFull] if the bus is too slow, with [ErrNotJoined] or with
-// [ErrClosed]. If the bus did not take the latest message before, it returns why;
-// this one is tried all the same. What becomes of it is told to [Options.OnError].
+// [ErrClosed]. That the bus did not take the message is told to [Options.OnError].
 func (n *Node) Post(m *Message) error {
 	if n.Alone() {
 		return nil
@@ -25,10 +24,7 @@ func (n *Node) Post(m *Message) error {
 		_, err := n.publishNow(n.ctx, m)
 		return err
 	}
-	if err := n.push(&outgoing{m: m}); err != nil {
-		return err
-	}
-	return n.outages.latest()
+	return n.push(&outgoing{m: m})
 }
 
 // push queues a message.
@@ -134,12 +130,6 @@ type outages struct {
 	mu   sync.Mutex
 	err  error // of the latest message
 	lost int   // messages since it is there
-}
-
-func (o *outages) latest() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.err
 }
 
 func (o *outages) note(n *Node, m *Message, err error) {

@@ -128,10 +128,10 @@ func (b Broadcaster) peers() *cluster.Node {
 // Emit sends an event to the selected sockets. It does not block: it encodes the
 // event once and appends it to the queue of each, and to that of the cluster's bus.
 // The arguments are as in Socket.Emit. It returns an error if they cannot be
-// encoded or the name is reserved. It also does so if the bus was not reached yet,
-// is slower than what is sent, or did not take what was sent last; the sockets of
-// this node get the event then all the same, and the other nodes too in the last
-// case if the bus is back. See also Trace.ClusterError.
+// encoded or the name is reserved. It also does so if the bus has never been reached
+// yet, or is slower than what is sent; the sockets of this node get the event then all
+// the same. That the bus is away later is told to Trace.ClusterError; to know about a
+// single event use EmitSync.
 func (b Broadcaster) Emit(event string, args ...any) error {
 	if err := checkName(event); err != nil {
 		return err
@@ -147,7 +147,8 @@ func (b Broadcaster) Emit(event string, args ...any) error {
 // EmitSync is Emit, but waits until the bus has taken the event, or ctx ends. What a
 // handler acknowledges after that reaches the other nodes even if this one is killed, as
 // far as the bus keeps its promises. The error is why the bus did not take the event; the
-// sockets of this node get it all the same. Without a cluster it does not wait.
+// sockets of this node get it all the same, and if ctx ended while it waited, other nodes
+// may get it. Without a cluster it does not wait.
 func (b Broadcaster) EmitSync(ctx context.Context, event string, args ...any) error {
 	b.waiting = ctx
 	return b.Emit(event, args...)
@@ -183,6 +184,9 @@ func (b Broadcaster) publish(node *cluster.Node, payload cluster.Payload) error 
 		return node.Post(b.message(payload))
 	}
 	_, err := node.Broadcast(b.waiting, b.selector(), b.flags.cluster(), payload)
+	if err != nil {
+		b.ns.clusterFailed(err)
+	}
 	return err
 }
 

@@ -71,6 +71,9 @@ func Reject(message string, data any) error { return &Error{Message: message, Da
 // fit the type that it was to be decoded into.
 type ArgError = parser.ArgError
 
+// AnswerError is what Call returns if the handler of the client has failed.
+type AnswerError = parser.AnswerError
+
 // DisconnectError is the cause ([context.Cause]) of a socket's cancelled context.
 type DisconnectError struct {
 	Reason Reason

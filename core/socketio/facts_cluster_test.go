@@ -114,15 +114,25 @@ func TestPublishingFailsAD9(t *testing.T) {
 				}
 				a.want(`451-["ev",{"_placeholder":true,"num":0}]`, "b:x")
 				synctest.Wait()
-				if err := list[0].sio.Emit("ev", 2); !errors.Is(err, clustertest.ErrDown) {
+				if err := list[0].sio.Emit("ev", 2); err != nil { // handlers go on for the clients of this node
 					t.Errorf("Emit to a bus that is known to be away: %v", err)
 				}
 				a.want(`42["ev",2]`)
+				if err := list[0].sio.EmitSync(t.Context(), "ev", 3); !errors.Is(err, clustertest.ErrDown) {
+					t.Errorf("EmitSync: %v", err)
+				}
+				a.want(`42["ev",3]`)
 				synctest.Wait()
-				if len(hooked) != 2 || !errors.Is(hooked[0], clustertest.ErrDown) {
+				if len(hooked) != 3 || !errors.Is(hooked[0], clustertest.ErrDown) || !errors.Is(hooked[2], clustertest.ErrDown) {
 					t.Errorf("the hook got %v", hooked)
 				}
 				faults.Up()
+				if err := list[0].sio.Emit("ev", 4); err != nil {
+					t.Errorf("Emit when the bus is back: %v", err)
+				}
+				if got := b.next(); !strings.HasPrefix(got, `42["ev",4`) {
+					t.Errorf("the other node: %q", got)
+				}
 				list[1].sio.Local().Emit("local")
 				if got := b.next(); !strings.HasPrefix(got, `42["local"`) {
 					t.Errorf("the other node: %q", got)

@@ -66,20 +66,22 @@ type Caller interface {
 // Call sends an event to one client and waits for its acknowledgement, whose
 // first value it decodes into R; use [None] for an acknowledgement without
 // values, and parser.Args for all of them. It blocks until the answer is there,
-// ctx ends (and returns its error) or the client is gone (ErrDisconnected). It
-// may be called in a handler.
+// ctx ends (and returns its error) or the client is gone (ErrDisconnected). If the
+// client's handler failed, and said so as those of package client do, the error is an
+// [*AnswerError]. It may be called in a handler.
 func Call[R any](ctx context.Context, to Caller, event string, args ...any) (R, error) {
 	var result R
 	answer, err := to.Ask(ctx, event, args...)
 	if err != nil {
 		return result, err
 	}
-	err = answer.DecodeOne(&result)
+	err = answer.DecodeAnswer(&result)
 	return result, err
 }
 
 // CallAll sends an event to many clients and yields the first value of their
-// acknowledgements as they come, or the error of decoding one. It ends when all
+// acknowledgements as they come, or the error of decoding one, or an [*AnswerError]
+// for each client whose handler failed and said so. It ends when all
 // have answered, or ctx has ended; if answers are missing then, the last value is
 // a [*MissingError]. Nothing is sent before the iteration begins, which must not
 // be repeated; breaking off forgets the answers to come.
@@ -88,7 +90,7 @@ func CallAll[R any](ctx context.Context, to Audience, event string, args ...any)
 		for answer, err := range to.broadcaster().AskAll(ctx, event, args...) {
 			var result R
 			if err == nil {
-				err = answer.Args.DecodeOne(&result)
+				err = answer.Args.DecodeAnswer(&result)
 			}
 			if !yield(result, err) {
 				return

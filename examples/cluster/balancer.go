@@ -63,6 +63,9 @@ func (b *balancer) next() (addr string, of int) {
 
 // RoundTrip implements [http.RoundTripper].
 func (b *balancer) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	if r.Body != nil {
+		r.Body = io.NopCloser(r.Body) // it is closed even if nobody was there to read it; the proxy does that in the end
+	}
 	for tries, of := 0, 1; tries < of; tries++ {
 		r.URL.Host, of = b.next()
 		resp, err = b.transport.RoundTrip(r)

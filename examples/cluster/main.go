@@ -19,6 +19,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
@@ -62,7 +63,9 @@ func runCluster(ctx context.Context, cfg config, out io.Writer) error {
 		return err
 	}
 	defer c.stop()
-	fmt.Fprintf(out, "the bus is %s\n", c.bus)
+	if u, err := url.Parse(c.bus); err == nil {
+		fmt.Fprintf(out, "the bus is %s\n", u.Redacted())
+	}
 	for _, n := range c.nodes {
 		fmt.Fprintf(out, "%s is at %s\n", n.name, n.addr)
 	}

@@ -84,3 +84,16 @@ func startTestCluster(t *testing.T, redis string) *theCluster {
 	t.Cleanup(c.stop)
 	return c
 }
+
+// TestPasswordNotPrinted: the URL of the bus may have a password.
+func TestPasswordNotPrinted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	if err := runCluster(ctx, config{addr: "127.0.0.1:0", redis: "redis://user:letmein@127.0.0.1:1"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); strings.Contains(text, "letmein") || !strings.Contains(text, "127.0.0.1:1") {
+		t.Errorf("it printed %s", text)
+	}
+}
