@@ -17,7 +17,7 @@ func Example() {
 		Cluster: sioredis.NewPubSub(rdb, nil), // or NewSharded, NewStreams
 		Forwarding: &socketio.Forwarding{ // where the other nodes reach this one; for load balancers without sticky sessions
 			URL:    "http://" + os.Getenv("POD_IP") + ":8080/socket.io/",
-			Secret: os.Getenv("CLUSTER_SECRET"),
+			Secret: os.Getenv("CLUSTER_SECRET"), // the same on all nodes, at least 16 bytes
 		},
 	})
 	// README: end

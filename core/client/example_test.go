@@ -9,12 +9,16 @@ import (
 	"github.com/gosocketio/sio/core/client"
 )
 
-type post struct{ Room, Text string }
+type post struct {
+	Room string `json:"room"`
+	Text string `json:"text"`
+	From string `json:"from"`
+}
 
 func Example() {
 	chat := func(ctx context.Context) error {
 		// README: client
-		s, err := client.New("https://chat.example.com/lobby", &client.Options{ // /lobby is the namespace
+		s, err := client.New("http://localhost:8080", &client.Options{ // a path would be the namespace
 			AuthFunc: func(ctx context.Context, namespace string) (any, error) { // for each connection anew
 				return map[string]string{"token": os.Getenv("TOKEN")}, nil
 			},
@@ -24,18 +28,19 @@ func Example() {
 		}
 		defer s.Close(context.Background())
 		client.On(s, "message", func(ctx context.Context, p post) error {
-			fmt.Println(p.Text)
+			fmt.Println(p.From, p.Text)
 			return nil
 		})
 		s.OnDisconnect(func(reason client.Reason, err error) { log.Println(reason, err) }) // comes back by itself
+		s.OnConnectError(func(err error) { log.Println(err) })                             // unless it is a *client.ConnectError: the server refuses
 		if err := s.Connect(ctx); err != nil {
-			return err // a *client.ConnectError has what the server said
+			return err
 		}
-		members, err := client.Call[[]string](ctx, s, "join", "lobby")
+		rooms, err := client.Call[[]string](ctx, s, "join", "lobby")
 		if err != nil {
 			return err
 		}
-		return s.Emit("message", post{"lobby", fmt.Sprint("hello, all ", len(members))})
+		return s.Emit("message", post{Room: "lobby", Text: fmt.Sprint("I am in ", rooms)})
 		// README: end
 	}
 	_ = chat

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net/http"
 	"os"
@@ -186,8 +187,8 @@ func ExampleServer_Shutdown() {
 		CORS:     &socketio.CORS{Origins: []string{"https://app.example.com"}, Credentials: true},
 		Recovery: &socketio.Recovery{MaxDisconnection: time.Minute},
 	})
-	srv := &http.Server{Addr: ":8080", Handler: sio}
-	go srv.ListenAndServe()
+	srv := &http.Server{Addr: ":8080", Handler: sio} // or your router
+	go func() { log.Println(srv.ListenAndServe()) }()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -32,10 +33,14 @@ const patience = 10 * time.Second
 func main() {
 	var cfg config
 	flag.StringVar(&cfg.addr, "addr", "127.0.0.1:8090", "`address` of the load balancer")
-	flag.IntVar(&cfg.nodes, "nodes", 3, "how `many` nodes")
+	flag.IntVar(&cfg.nodes, "nodes", 3, "how many nodes")
 	flag.StringVar(&cfg.redis, "redis", "", "`URL` of a Redis to use instead of NATS")
 	flag.BoolVar(&cfg.demo, "demo", true, "show what there is to see")
 	flag.Parse()
+	if cfg.redis != "" && !strings.HasPrefix(cfg.redis, "redis") {
+		fmt.Fprintln(os.Stderr, "cluster: -redis wants a URL like redis://127.0.0.1:6379")
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	run := func() error { return runCluster(ctx, cfg, os.Stdout) }

@@ -9,11 +9,16 @@ import (
 	"github.com/gosocketio/sio/core/socketio"
 )
 
-type post struct{ Room, Text string } // {"room": …, "text": …}
+type post struct {
+	Room string `json:"room"`
+	Text string `json:"text"`
+	From string `json:"from"`
+}
 
 func main() {
 	r := gin.Default()
 	siogin.Attach(r, newChat()) // at /socket.io/
+	r.StaticFile("/", "index.html")
 	log.Fatal(r.Run(":8080"))
 }
 
@@ -24,7 +29,8 @@ func newChat() *socketio.Server {
 		return s.Rooms(), s.To(room).Emit("joined", s.ID())
 	})
 	socketio.On(sio, "message", func(_ context.Context, s *socketio.Socket, p post) error {
-		return sio.To(p.Room).Emit("message", s.ID(), p.Text)
+		p.From = s.ID()
+		return sio.To(p.Room).Emit("message", p)
 	})
 	return sio
 }

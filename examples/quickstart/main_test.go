@@ -42,7 +42,7 @@ func TestChat(t *testing.T) {
 
 	bob.Send(`42["message",{"room":"tea","text":"hello"}]`)
 	for _, p := range []*siotest.Peer{ada, bob} {
-		p.Expect(fmt.Sprintf(`42["message",%q,"hello"]`, bobID))
+		p.Expect(fmt.Sprintf(`42["message",{"room":"tea","text":"hello","from":%q}]`, bobID))
 	}
 	eve.Send(`421["join","coffee"]`) // the next thing that eve gets is the answer, not bob's message
 	if got := eve.Next(); !strings.HasPrefix(got, "431") {
@@ -73,5 +73,12 @@ func TestReadme(t *testing.T) {
 	}
 	if !strings.Contains(string(readme), "```go\n"+string(program)+"```\n") {
 		t.Error("README.md does not contain examples/quickstart/main.go as it is")
+	}
+	page, err := os.ReadFile("index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "```html\n"+string(page)+"```\n") {
+		t.Error("README.md does not contain examples/quickstart/index.html as it is")
 	}
 }

@@ -190,7 +190,7 @@ func (c *cat) send(ctx context.Context, text string) {
 	if l.namespace != "" {
 		s = c.sockets[l.namespace]
 	}
-	c.print(">", s, name(l.event))
+	c.print(">", s, name(l.event), showSent(l.args))
 	if l.ask || c.cfg.ask {
 		c.ask(ctx, s, l)
 	} else if err := s.Emit(l.event, l.args...); err != nil {

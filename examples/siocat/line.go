@@ -108,6 +108,21 @@ func show(args parser.Args) string {
 	return strings.Join(list, " ")
 }
 
+// showSent is show for arguments that are sent.
+func showSent(list []any) string {
+	var codec parser.JSON
+	var shown []string
+	for _, arg := range list {
+		text, attachments, err := codec.EncodeArgs(arg)
+		if err != nil {
+			return err.Error() // so says Emit, too
+		}
+		one := parser.Args{Values: [][]byte{text[1 : len(text)-1]}, Attachments: attachments} // without the brackets
+		shown = append(shown, show(one))
+	}
+	return strings.Join(shown, " ")
+}
+
 func showBinary(data []byte) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<%d bytes", len(data))

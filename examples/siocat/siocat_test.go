@@ -123,8 +123,8 @@ nonsense
 		out, err := siocat(t, input, []string{
 			"+ /\n", "+ /admin\n",
 			`< / welcome {"file":<3 bytes: 00 01 ff>} 7`,
-			"> / message\n", `< / message "you said hello"`,
-			"< / sum acknowledged: 42\n", "< / size acknowledged: 4\n", "> / \"ask me\"\n", `< / drink "tea or coffee?"`, `< / thanks "tea" true`,
+			"> / message \"hello\"\n", `< / message "you said hello"`,
+			"< / sum acknowledged: 42\n", "> / size <4 bytes: 00 01 02 03>\n", "< / size acknowledged: 4\n", "> / \"ask me\"\n", `< / drink "tea or coffee?"`, `< / thanks "tea" true`,
 			`< /admin who acknowledged: "cat"`, `< / message "you said nonsense"`,
 			"! the name of the event is not a string", `! not of the form ["event",argument,…]`,
 		}, "-t", transports, "-n", "/admin", "-auth", `{"token":"secret"}`, "-H", "X-Name: cat", "-answer", `drink="tea"`, "-wait", "-1s")
