@@ -97,7 +97,7 @@ func (s *Socket) askNow(ctx context.Context, f flags, event string, args []any) 
 	if f.volatile && !s.ready() {
 		return parser.Args{}, ErrDropped
 	}
-	a := newAsk(s.ackID.Add(1) - 1)
+	a := newAsk(s.m.ackID.Add(1) - 1)
 	it, err := s.encode(parser.Header{Type: parser.Event, Event: event, ID: a.id, HasID: true}, f, args)
 	if err != nil {
 		return parser.Args{}, err

@@ -3,7 +3,13 @@ package client_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gosocketio/sio/core/client"
 	"github.com/gosocketio/sio/core/siotest"
@@ -45,4 +51,60 @@ func checkAnswerError(t *testing.T, err error, message, data string) {
 	if !errors.As(err, &failed) || failed.Message != message || string(failed.Data) != data {
 		t.Errorf("got %#v, want %s %s", err, message, data)
 	}
+}
+
+// A refusal at a reconnection ends all attempts. It is logged if there is nobody to tell.
+func TestRefusalIsLogged(t *testing.T) {
+	for _, listens := range []bool{false, true} {
+		log := new(lines)
+		sio := socketio.NewServer(&socketio.Options{Logger: slog.New(slog.DiscardHandler)})
+		defer sio.Close()
+		var refuse atomic.Bool
+		sio.Use(func(context.Context, *socketio.Socket) error {
+			if refuse.Load() {
+				return socketio.Reject("unauthorized", nil)
+			}
+			return nil
+		})
+		c := siotest.Pair(t, sio, &client.Options{
+			Logger:       slog.New(slog.NewTextHandler(log, nil)),
+			Reconnection: client.Reconnection{Delay: time.Millisecond},
+		})
+		told := make(chan error, 1)
+		if listens {
+			c.OnConnectError(func(err error) { told <- err })
+		}
+		refuse.Store(true)
+		gone := make(chan struct{})
+		c.OnDisconnect(func(client.Reason, error) { close(gone) })
+		sio.DisconnectSockets(true)
+		<-gone // by the server: the client has to ask again
+		c.Open()
+		if listens {
+			<-told
+		}
+		for log.String() == "" && !listens || c.Active() {
+			runtime.Gosched()
+		}
+		if got := strings.Contains(log.String(), "unauthorized"); got == listens {
+			t.Errorf("somebody listens: %v; the log: %s", listens, log)
+		}
+	}
+}
+
+type lines struct {
+	mu sync.Mutex
+	strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Builder.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Builder.String()
 }

@@ -17,6 +17,7 @@ type task struct {
 	reason Reason
 	err    error
 	event  string        // that failed
+	told   bool          // somebody in Connect gets err, too
 	done   chan struct{} // of a barrier; closed when it is its turn
 }
 
@@ -46,6 +47,9 @@ func (s *Socket) run(t task) {
 			s.guard("disconnect", func() { fn(t.reason, t.err) })
 		}
 	case taskConnectError:
+		if len(table.connectError) == 0 && !t.told {
+			s.logRefusal(t.err)
+		}
 		for _, fn := range table.connectError {
 			s.guard("connect_error", func() { fn(t.err) })
 		}
@@ -117,6 +121,14 @@ func (s *Socket) call(h handlerFunc, p *parser.Packet) (answer []any, err error)
 		}
 	}()
 	return h(s.ctx, p.Args)
+}
+
+// logRefusal is for refusals that nobody else hears of.
+func (s *Socket) logRefusal(err error) {
+	if refused := (*ConnectError)(nil); errors.As(err, &refused) {
+		s.m.opts.Logger.Warn("client: the server refuses the socket, which stays disconnected",
+			"namespace", s.namespace, "error", err, "advice", "register a function with OnConnectError; Open tries again")
+	}
 }
 
 // reply sends the acknowledgement of an event. If the values cannot be encoded, it

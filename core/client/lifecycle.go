@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/gosocketio/sio/core/internal/eioclient"
 	"github.com/gosocketio/sio/core/parser"
 )
 
@@ -24,6 +23,11 @@ func (s *Socket) joinLocked(l *link) (j join, ok bool) {
 		return join{}, false
 	}
 	s.state, s.link = connecting, l
+	if goodbye, ok := l.left[s.namespace]; ok {
+		delete(l.left, s.namespace)
+		s.asked, s.goodbye = l, goodbye
+		s.epoch++
+	}
 	if s.asked == l {
 		return join{}, false // it left and came back before the server answered; that answer will do
 	}
@@ -127,18 +131,23 @@ func (j join) send(auth any) {
 	j.l.sendControlLocked(hello)
 }
 
-// sendControlLocked sends a packet that is part of no socket's queue.
-func (l *link) sendControlLocked(enc parser.Encoded) {
-	messages := messagesOf(enc, flags{})
-	if l.conn.Send(messages...) == eioclient.ErrQueueFull {
-		l.sendLater(messages)
-	}
-}
-
 func (s *Socket) sayGoodbyeLocked(l *link) {
 	if s.goodbye.Data != nil {
 		l.sendControlLocked(s.goodbye)
 	}
+}
+
+// leftLocked has the server told that the closed socket has left, if that can only be
+// said after the answer to its CONNECT.
+func (s *Socket) leftLocked() {
+	l := s.asked
+	if l == nil || s.m.link != l {
+		return
+	}
+	if l.left == nil {
+		l.left = make(map[string]parser.Encoded, 1)
+	}
+	l.left[s.namespace] = s.goodbye
 }
 
 // withRecovery adds to auth what the server needs to restore the last connection.
@@ -160,6 +169,9 @@ func withRecovery(p parser.Parser, auth any, pid, offset string) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+	if fields == nil { // auth was null
+		fields = map[string]any{}
 	}
 	fields["pid"] = pid
 	if offset != "" {
@@ -198,6 +210,12 @@ func (l *link) onAnswer(p *parser.Packet) {
 	m := l.m
 	m.mu.Lock()
 	s := m.sockets[p.Namespace]
+	if goodbye, ok := l.left[p.Namespace]; ok {
+		delete(l.left, p.Namespace)
+		if refusal == nil {
+			l.sendControlLocked(goodbye)
+		}
+	}
 	if m.link != l || s == nil || s.asked != l {
 		m.mu.Unlock()
 		return
@@ -267,7 +285,7 @@ func (s *Socket) attemptFailedLocked(err error) {
 	if s.state == idle || s.state == connected {
 		return
 	}
-	s.pushLocked(task{kind: taskConnectError, err: err})
+	s.pushLocked(task{kind: taskConnectError, err: err, told: len(s.connects) > 0})
 	s.connectDoneLocked(err)
 }
 

@@ -39,7 +39,11 @@ type link struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	decoder parser.Decoder // used by the reader alone
-	told    bool           // Trace.Closed was called; guarded by the manager's mu
+
+	// Guarded by the manager's mu.
+	told bool                      // Trace.Closed was called
+	late [][]eioclient.Message     // packets that did not fit into the connection's queue
+	left map[string]parser.Encoded // of namespaces whose socket was closed before the answer to its CONNECT: the goodbye
 }
 
 func newLink(m *Manager, conn engine) *link {
@@ -152,11 +156,32 @@ func (l *link) receive(p *parser.Packet) {
 	}
 }
 
-// sendLater sends what did not fit into the connection's queue. It is for the few
-// packets that no socket has room for.
-func (l *link) sendLater(messages []eioclient.Message) {
-	l.m.tasks.start(func() {
-		for l.conn.Flush(l.ctx) == nil && l.conn.Send(messages...) == eioclient.ErrQueueFull {
+// sendControlLocked sends a packet that is part of no socket's queue. If it does not
+// fit into that of the connection it waits, and those after it do.
+func (l *link) sendControlLocked(enc parser.Encoded) {
+	messages := messagesOf(enc, flags{})
+	if l.late == nil && l.conn.Send(messages...) != eioclient.ErrQueueFull {
+		return
+	}
+	if l.late = append(l.late, messages); len(l.late) == 1 {
+		l.m.tasks.start(l.sendLate)
+	}
+}
+
+// sendLate sends what did not fit.
+func (l *link) sendLate() {
+	for l.conn.Flush(l.ctx) == nil {
+		l.m.mu.Lock()
+		for len(l.late) > 0 && l.conn.Send(l.late[0]...) != eioclient.ErrQueueFull {
+			l.late = l.late[1:]
 		}
-	})
+		done := len(l.late) == 0
+		if done {
+			l.late = nil
+		}
+		l.m.mu.Unlock()
+		if done {
+			return
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gosocketio/sio/core/internal/eioclient"
 )
@@ -19,7 +20,8 @@ type Manager struct {
 	engine eioclient.Options
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	tasks  tasks // all goroutines but those of the sockets' queues
+	tasks  tasks         // all goroutines but those of the sockets' queues
+	ackID  atomic.Uint64 // the next one; a namespace's next socket must not use those of the last again
 
 	mu       sync.Mutex // guards what follows, and the state of all sockets; before those of connections and queues
 	sockets  map[string]*Socket

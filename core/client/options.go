@@ -36,8 +36,9 @@ type Options struct {
 	Auth any
 	// AuthFunc makes it instead, anew for each attempt to connect to a namespace. It
 	// may block, and may be called for several namespaces at a time; ctx ends when the
-	// attempt does, because the connection broke or the socket has left. An error goes to OnConnectError, and it
-	// is called again after a delay as between reconnections.
+	// attempt does, because the connection broke or the socket has left. An error goes
+	// to OnConnectError, and it is called again after a delay as between reconnections.
+	// It must not call Close but with ctx, which ends then.
 	AuthFunc func(ctx context.Context, namespace string) (any, error)
 
 	// Path is where the server listens; "/socket.io/" by default. A slash is added if

@@ -111,7 +111,7 @@ func (r *registry) OnDisconnect(fn func(reason Reason, err error)) {
 
 // OnConnectError registers a function that runs each time an attempt to connect the
 // socket has failed. After a [*ConnectError], with which the server refused it, there
-// are no more attempts; Active says so.
+// are no more attempts; Active says so. If nobody is told of that, it is logged.
 func (r *registry) OnConnectError(fn func(err error)) {
 	r.change(func(t *table) { t.connectError = add(t.connectError, fn) })
 }

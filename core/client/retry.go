@@ -34,7 +34,7 @@ func (s *Socket) retries(f flags) bool { return s.m.opts.Retries > 0 && !f.volat
 
 // emitAgain queues an event that is sent until it is acknowledged.
 func (s *Socket) emitAgain(f flags, event string, args []any, waited bool) (*ask, error) {
-	a := newAsk(s.ackID.Add(1) - 1)
+	a := newAsk(s.m.ackID.Add(1) - 1)
 	it, err := s.encode(parser.Header{Type: parser.Event, Event: event, ID: a.id, HasID: true}, f, args)
 	if err != nil {
 		return nil, err

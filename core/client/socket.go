@@ -3,7 +3,6 @@ package client
 import (
 	"cmp"
 	"context"
-	"sync/atomic"
 
 	"github.com/gosocketio/sio/core/internal/serial"
 	"github.com/gosocketio/sio/core/parser"
@@ -20,7 +19,6 @@ type Socket struct {
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 	queue     serial.Queue[task] // runs the handlers
-	ackID     atomic.Uint64      // the next one
 	auths     tasks              // goroutines that ask AuthFunc
 
 	// Guarded by m.mu.
@@ -194,8 +192,9 @@ func (s *Socket) leaveLocked(err error) (unused *link) {
 //
 // If ctx ends before that, Close cuts the connection where it must, and returns the
 // error of ctx. In a handler of the socket it has to be called with the handler's
-// context, or else waits for itself; OnDisconnect and OnConnectError, which have none,
-// can start a goroutine for it, or call Disconnect.
+// context, or else waits for itself; OnDisconnect, OnConnectError and
+// Options.ErrorHandler, which have none, can start a goroutine for it, or call
+// Disconnect.
 func (s *Socket) Close(ctx context.Context) error {
 	last, err := s.close(ctx)
 	if last && err == nil {
@@ -223,6 +222,7 @@ func (s *Socket) close(ctx context.Context) (last bool, err error) {
 	s.discardLocked(ErrClosed)
 	if m.sockets[s.namespace] == s {
 		delete(m.sockets, s.namespace)
+		s.leftLocked()
 	}
 	last = !m.neededLocked()
 	m.mu.Unlock()

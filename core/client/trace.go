@@ -30,7 +30,8 @@ type Trace struct {
 	// EventHandled is called when the handler of an event has returned, with the time
 	// that it took and its error. Events without a handler are not counted.
 	EventHandled func(s *Socket, event string, d time.Duration, err error)
-	// EventSent is called for each event that Emit or Ask accepted.
+	// EventSent is called for each event that Emit and Ask were given and could encode,
+	// before it is sent, kept or, if there is no room for it, refused.
 	EventSent func(s *Socket, event string)
 	// Answered is called when an Ask or Call has its answer or has failed.
 	Answered func(s *Socket, event string, d time.Duration, err error)

@@ -2,6 +2,7 @@ package eioclient
 
 import (
 	"context"
+	"time"
 )
 
 // end ends the connection, once. Nothing that is queued is sent any more. OnClose is
@@ -59,11 +60,11 @@ func (c *Conn) Close(ctx context.Context) error {
 	if flushed {
 		c.wg.Add(1) // what bye needs is released by finish
 	}
-	tr := c.tr
+	tr, read := c.tr, c.started
 	c.forced = true
 	c.mu.Unlock()
 	if flushed {
-		c.bye(ctx, tr)
+		c.bye(ctx, tr, read)
 	}
 	c.end(ReasonForcedClose, nil)
 	select {
@@ -74,24 +75,26 @@ func (c *Conn) Close(ctx context.Context) error {
 	}
 }
 
-// bye tells the server that the connection ends.
-func (c *Conn) bye(ctx context.Context, tr transport) {
+// bye tells the server that the connection ends. If there is a reader it waits until
+// the server has answered the close frame of a websocket, so that all before it has
+// arrived.
+func (c *Conn) bye(ctx context.Context, tr transport, read bool) {
 	defer c.wg.Done()
-	ctx, cancel := context.WithTimeout(ctx, c.opts.CloseTimeout)
+	ctx, cancel := within(ctx, c.opts.CloseTimeout)
 	defer cancel()
 	stop := context.AfterFunc(c.ctx, cancel)
 	defer stop()
-	if tr.bye(ctx) == nil {
-		c.awaitAnswer(ctx, tr)
+	if _, ok := tr.(*socket); tr.bye(ctx) == nil && ok && read {
+		<-ctx.Done() // also when the reader has ended the connection
 	}
 }
 
-// awaitAnswer waits until the server has answered the close frame of a websocket, so
-// that all before it has arrived.
-func (c *Conn) awaitAnswer(ctx context.Context, tr transport) {
-	if _, ok := tr.(*socket); ok && c.started {
-		<-ctx.Done() // also when the reader has ended the connection
+// within returns a context that ends after d too, unless that is negative.
+func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d < 0 {
+		return context.WithCancel(ctx)
 	}
+	return context.WithTimeout(ctx, d)
 }
 
 // Flush waits until everything that is queued now, and later, has been written. It

@@ -46,8 +46,8 @@ type Conn struct {
 	client  *http.Client
 	own     *http.Transport // of client; nil if the user gave it
 	hs      handshake
-	first   []packet.Packet // what came along with the handshake
-	handler Handler         // set by Start
+	first   *packet.PayloadReader // what came along with the handshake
+	handler Handler               // set by Start
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc

@@ -37,6 +37,7 @@ var (
 	errProbe      = errors.New("the server did not answer the probe")
 	errNoUpgrade  = errors.New("the server did not switch to websocket")
 	errRedirected = errors.New("redirected to another method")
+	errPings      = errors.New("too many pings wait for their answers")
 	errPing       = errors.New("the server sent no ping in time")
 )
 

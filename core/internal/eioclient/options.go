@@ -56,10 +56,10 @@ type Options struct {
 	CompressionThreshold int
 	// RequestTimeout bounds each POST. Default: none but the heartbeat.
 	RequestTimeout time.Duration
-	// UpgradeTimeout bounds an upgrade. Default 10 s.
+	// UpgradeTimeout bounds an upgrade. Default 10 s, negative: unlimited.
 	UpgradeTimeout time.Duration
 	// CloseTimeout bounds what is left to do after Close has flushed: the answer to
-	// the last words. Default 5 s.
+	// the last words. Default 5 s, negative: unlimited.
 	CloseTimeout time.Duration
 	// MaxMessage bounds an incoming message, in bytes; four times as much an answer
 	// to a poll. Default 16 MiB, negative: unlimited.

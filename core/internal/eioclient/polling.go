@@ -29,31 +29,23 @@ func (c *Conn) openPolling(ctx context.Context) error {
 	if failed != nil {
 		return failed
 	}
-	packets, _ := decode(body, c.opts.MaxMessage)
-	if len(packets) == 0 {
+	packets := packet.NewPayloadReader(body, packet.Text4)
+	hello, err := packets.Next()
+	if err != nil {
 		return &Error{Transport: Polling, Op: "handshake", Err: foreign(body)}
 	}
-	if err := c.greet(packets[0]); err != nil {
+	if err := c.greet(hello); err != nil {
 		return &Error{Transport: Polling, Op: "handshake", Err: err}
 	}
-	c.first, c.tr = packets[1:], p
+	c.first, c.tr = packets, p
 	return nil
 }
 
-// readPolls is the reader of the polling transport.
-func (c *Conn) readPolls(p *polling, first []packet.Packet) {
-	packets, err := first, error(nil)
+// readPolls is the reader of the polling transport. It begins with the packets that
+// are there already; nil if there are none.
+func (c *Conn) readPolls(p *polling, packets *packet.PayloadReader) {
 	for {
-		for _, packet := range packets {
-			if !c.handle(packet) {
-				return
-			}
-		}
-		if err != nil {
-			c.end(ReasonTransportError, &Error{Transport: Polling, Op: "read", Err: err})
-			return
-		}
-		if c.stopsPolling() {
+		if packets != nil && !c.handleAll(packets) || c.stopsPolling() {
 			return
 		}
 		body, failed := p.get(c.ctx)
@@ -61,7 +53,30 @@ func (c *Conn) readPolls(p *polling, first []packet.Packet) {
 			c.end(ReasonTransportError, failed)
 			return
 		}
-		packets, err = decode(body, c.opts.MaxMessage)
+		packets = packet.NewPayloadReader(body, packet.Text4)
+	}
+}
+
+// handleAll deals with the packets of a body, one by one: a list of small ones would
+// be much larger than the body. It reports false if nothing more is to be read.
+func (c *Conn) handleAll(packets *packet.PayloadReader) bool {
+	for {
+		p, err := packets.Next()
+		switch limit := c.opts.MaxMessage; {
+		case err == io.EOF:
+			return true
+		case err != nil:
+			err = errPacket
+		case limit > 0 && int64(len(p.Data)) > limit:
+			err = errTooLarge
+		}
+		if err != nil {
+			c.end(ReasonTransportError, &Error{Transport: Polling, Op: "read", Err: err})
+			return false
+		}
+		if !c.handle(p) {
+			return false
+		}
 	}
 }
 
@@ -75,23 +90,6 @@ func (c *Conn) stopsPolling() bool {
 		c.changed.Broadcast()
 	}
 	return c.draining
-}
-
-// decode returns the packets of a body, as far as it makes sense.
-func decode(body []byte, maxMessage int64) (list []packet.Packet, err error) {
-	r := packet.NewPayloadReader(body, packet.Text4)
-	for {
-		p, err := r.Next()
-		switch {
-		case err == io.EOF:
-			return list, nil
-		case err != nil:
-			return list, errPacket
-		case maxMessage > 0 && int64(len(p.Data)) > maxMessage:
-			return list, errTooLarge
-		}
-		list = append(list, p)
-	}
 }
 
 func (p *polling) get(ctx context.Context) ([]byte, *Error) {

@@ -10,7 +10,7 @@ import (
 // upgrade tries to move from polling to a websocket. If it does not succeed, polling
 // goes on.
 func (c *Conn) upgrade() {
-	ctx, cancel := context.WithTimeout(c.ctx, c.opts.UpgradeTimeout)
+	ctx, cancel := within(c.ctx, c.opts.UpgradeTimeout)
 	defer cancel()
 	s, err := c.probe(ctx)
 	if err != nil {
@@ -22,6 +22,8 @@ func (c *Conn) upgrade() {
 		c.resume()
 		return
 	}
+	stop := context.AfterFunc(ctx, s.abort)
+	defer stop()
 	if err := s.writeAll([]outgoing{{Packet: packet.Packet{Type: packet.Upgrade}}}); err != nil {
 		c.end(ReasonTransportError, &Error{Transport: WebSocket, Op: "write", Err: err})
 	}
@@ -36,6 +38,8 @@ func (c *Conn) probe(ctx context.Context) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	stop := context.AfterFunc(ctx, s.abort)
+	defer stop()
 	err = s.ws.WriteMessage(websocket.TextMessage, []byte("2probe"))
 	if err == nil {
 		var p packet.Packet

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/gosocketio/sio/core/internal/packet"
@@ -51,6 +52,8 @@ func (c *Conn) openWebSocket(ctx context.Context) error {
 // dialWebSocket opens a websocket, for the session if there is one.
 func (c *Conn) dialWebSocket(ctx context.Context) (*socket, error) {
 	s := &socket{c: c}
+	stop := func() bool { return true }
+	defer func() { stop() }()
 	dialer := websocket.Dialer{
 		Proxy:             c.opts.Proxy,
 		Jar:               c.jar(),
@@ -66,6 +69,7 @@ func (c *Conn) dialWebSocket(ctx context.Context) (*socket, error) {
 				return nil, err
 			}
 			s.wire = &wire{Conn: conn}
+			stop = context.AfterFunc(ctx, func() { conn.Close() }) // the dialer notices deadlines only
 			return s.wire, nil
 		},
 	}
@@ -191,7 +195,7 @@ func (s *socket) writeOne(p *outgoing) error {
 
 // bye sends a close frame. The reader sees the answer.
 func (s *socket) bye(ctx context.Context) error {
-	deadline, _ := ctx.Deadline() // Close sets one
+	deadline, _ := ctx.Deadline() // zero: none
 	return s.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), deadline)
 }
 
@@ -200,8 +204,9 @@ func (s *socket) bye(ctx context.Context) error {
 type wire struct {
 	net.Conn
 
-	mu     sync.Mutex // guards what follows
-	corked *bytes.Buffer
+	mu       sync.Mutex // guards what follows
+	corked   *bytes.Buffer
+	flushing bool // by uncork
 }
 
 // maxCorked is how much is kept at most, in bytes.
@@ -217,6 +222,9 @@ func (w *wire) Write(p []byte) (int, error) {
 	}
 	defer w.mu.Unlock()
 	if w.corked.Len()+len(p) > maxCorked {
+		if w.flushing { // these are pongs, and may not overtake
+			return 0, errPings
+		}
 		if err := w.flushLocked(); err != nil {
 			return 0, err
 		}
@@ -227,18 +235,42 @@ func (w *wire) Write(p []byte) (int, error) {
 	return w.corked.Write(p)
 }
 
+// SetWriteDeadline does nothing while the connection is corked: the deadline of a pong
+// must not be that of the messages that are written at the same time.
+func (w *wire) SetWriteDeadline(t time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.corked != nil {
+		return nil
+	}
+	return w.Conn.SetWriteDeadline(t)
+}
+
 func (w *wire) cork() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.Conn.SetWriteDeadline(time.Time{})
 	w.corked = corks.Get().(*bytes.Buffer)
 }
 
-func (w *wire) uncork() error {
+// uncork writes what was kept, without the lock: what comes meanwhile is kept too, and
+// so the reader, which answers pings, need not wait.
+func (w *wire) uncork() (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	err := w.flushLocked()
+	w.flushing = true
+	for w.corked.Len() > 0 && err == nil {
+		kept := w.corked
+		w.corked = corks.Get().(*bytes.Buffer)
+		w.mu.Unlock()
+		_, err = w.Conn.Write(kept.Bytes())
+		w.mu.Lock()
+		kept.Reset()
+		corks.Put(kept)
+	}
+	w.corked.Reset()
 	corks.Put(w.corked)
-	w.corked = nil
+	w.corked, w.flushing = nil, false
 	return err
 }
 
