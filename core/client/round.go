@@ -133,7 +133,7 @@ func (m *Manager) target(ctx context.Context, attempt int) (t target, err error)
 		return t, fmt.Errorf("client: endpoint: %w", err)
 	}
 	if h != nil {
-		header = h
+		header = h.Clone()
 	}
 	return m.opts.target(u, header), nil
 }

@@ -92,11 +92,13 @@ func (c *cat) listen(s *client.Socket) {
 		}
 	})
 	s.OnConnectError(func(err error) {
-		c.print("!", s, err)
 		var refused *client.ConnectError
-		if errors.As(err, &refused) {
-			c.end(err)
+		if !errors.As(err, &refused) {
+			c.print("!", s, err)
+			return
 		}
+		c.print("!", s, err, printable(string(refused.Data)))
+		c.end(err)
 	})
 	s.OnAny(func(_ context.Context, event string, args parser.Args) {
 		c.print("<", s, name(event), show(args))

@@ -55,7 +55,7 @@ func app(io.Writer) (http.Handler, *socketio.Server) {
 	admin.Use(func(_ context.Context, s *socketio.Socket) error {
 		var auth struct{ Token string }
 		if s.Auth(&auth); auth.Token != "secret" {
-			return socketio.Reject("not for you", nil)
+			return socketio.Reject("not for you", map[string]string{"hint": "log in"})
 		}
 		return nil
 	})
@@ -154,7 +154,7 @@ func TestVerbose(t *testing.T) {
 func TestRefused(t *testing.T) {
 	out, err := siocat(t, "hello", nil, "-n", "/admin")
 	var refused *client.ConnectError
-	if !errors.As(err, &refused) || refused.Message != "not for you" || !strings.Contains(out, "! /admin client: connect /admin: not for you") {
+	if !errors.As(err, &refused) || refused.Message != "not for you" || !strings.Contains(out, `! /admin client: connect /admin: not for you {"hint":"log in"}`) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

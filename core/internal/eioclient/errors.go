@@ -87,7 +87,7 @@ func statusError(transport, op string, status int, body io.Reader) *Error {
 		Code    int
 		Message string
 	}
-	if json.Unmarshal(e.Body, &said) == nil {
+	if json.Unmarshal(e.Body, &said) == nil && said.Message != "" {
 		e.Code, e.Message = said.Code, said.Message
 	} else if text := string(bytes.TrimSpace(e.Body)); isSentence(text) {
 		e.Message = text

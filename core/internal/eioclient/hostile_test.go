@@ -117,6 +117,27 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+// TestRefusalTexts: what a server, or what is in front of it, says in few words is told.
+func TestRefusalTexts(t *testing.T) {
+	for body, message := range map[string]string{
+		`{"code":3,"message":"Bad request"}`: "Bad request",
+		`{"error":"no token"}`:               `{"error":"no token"}`,
+		" not today\n":                       "not today",
+		"<html>":                             "",
+	} {
+		f := fake(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(401)
+			io.WriteString(w, body)
+		})
+		for _, opts := range []*eioclient.Options{polling(), websockets()} {
+			var e *eioclient.Error
+			if err := f.openFails(t, opts); !errors.As(err, &e) || e.Message != message {
+				t.Errorf("%q over %s: %v", body, opts.Transports[0], err)
+			}
+		}
+	}
+}
+
 // TestNotHTTP: what is no HTTP server at all, or breaks off.
 func TestNotHTTP(t *testing.T) {
 	for _, said := range []string{
