@@ -91,6 +91,9 @@ func (s *Socket) askNow(ctx context.Context, f flags, event string, args []any) 
 	if err := checkName(event); err != nil {
 		return parser.Args{}, err
 	}
+	if err := ctx.Err(); err != nil {
+		return parser.Args{}, err
+	}
 	if s.retries(f) {
 		return s.askAgain(ctx, f, event, args)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gosocketio/sio/core/client"
+	"github.com/gosocketio/sio/core/parser"
 	"github.com/gosocketio/sio/core/siotest"
 	"github.com/gosocketio/sio/core/socketio"
 )
@@ -43,6 +44,36 @@ func TestCallOfFailingHandler(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkAnswerError(t, <-back, "no", "")
+}
+
+// Who does not wait any more does not ask.
+func TestCallWithEndedContext(t *testing.T) {
+	sio := socketio.NewServer(nil)
+	defer sio.Close()
+	asked := make(chan string, 10)
+	sio.OnAny(func(_ context.Context, e *socketio.Event) { asked <- e.Name() })
+	back := make(chan error, 1)
+	socketio.On(sio, "ask me", func(ctx context.Context, s *socketio.Socket, _ socketio.None) error {
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		_, err := socketio.Call[int](ended, s, "too late")
+		back <- err
+		return nil
+	})
+	c := siotest.Pair(t, sio, nil)
+	c.OnAny(func(_ context.Context, event string, _ parser.Args) { t.Errorf("the client got %s", event) })
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := client.Call[int](ended, c, "too late"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Call at the client: %v", err)
+	}
+	c.Emit("ask me")
+	if err := <-back; !errors.Is(err, context.Canceled) {
+		t.Errorf("Call at the server: %v", err)
+	}
+	if got := <-asked; got != "ask me" {
+		t.Errorf("the server got %s", got)
+	}
 }
 
 func checkAnswerError(t *testing.T, err error, message, data string) {

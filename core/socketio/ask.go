@@ -89,6 +89,9 @@ func (s *Socket) ask(ctx context.Context, event string, args []any) (parser.Args
 	if err := checkName(event); err != nil {
 		return parser.Args{}, err
 	}
+	if ctx.Err() != nil {
+		return parser.Args{}, gaveUp(ctx)
+	}
 	id := s.ns.ackID.Add(1)
 	enc, err := s.ns.encodeQuestion(id, event, args)
 	if err != nil {
@@ -108,11 +111,16 @@ func (s *Socket) ask(ctx context.Context, event string, args []any) (parser.Args
 		return ack.args, ack.err
 	case <-ctx.Done():
 		s.forget(id)
-		if d := (*DisconnectError)(nil); errors.As(context.Cause(ctx), &d) {
-			return parser.Args{}, ErrDisconnected
-		}
-		return parser.Args{}, ctx.Err()
+		return parser.Args{}, gaveUp(ctx)
 	}
+}
+
+// gaveUp is why a question is given up whose context has ended.
+func gaveUp(ctx context.Context) error {
+	if d := (*DisconnectError)(nil); errors.As(context.Cause(ctx), &d) {
+		return ErrDisconnected
+	}
+	return ctx.Err()
 }
 
 // Audience is what CallAll asks: a [Broadcaster], a [*Namespace] or a [*Server].
