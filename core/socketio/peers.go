@@ -67,7 +67,8 @@ func newPeers(keys keyring, node, url string, membership func() *cluster.Node) *
 }
 
 // find returns a node; nil if there is none, or if it does not say where it is
-// within a second and a quarter. It blocks no longer than that, or until ctx ends.
+// within a second and a quarter. It blocks no longer than that; who waits for the
+// question of another, no longer than ctx.
 func (ps *peers) find(ctx context.Context, o owner) *peer {
 	p, asking := ps.lookup(o)
 	switch {
@@ -122,11 +123,15 @@ func (ps *peers) begin(must bool) bool {
 }
 
 // announce tells the other nodes where this one is, and learns where they are. It
-// blocks until they have answered, at most askTimeout.
+// blocks until they have answered, at most askTimeout, after a question under way, which
+// may have come before the node was in the cluster.
 func (ps *peers) announce() {
-	if ps.begin(true) {
-		ps.ask()
+	for !ps.begin(true) {
+		if _, asking := ps.lookup(owner{}); asking != nil {
+			<-asking
+		}
 	}
+	ps.ask()
 }
 
 // ask asks all nodes, after begin.
