@@ -77,11 +77,15 @@ func askBriefly(ctx context.Context, s *socketio.Socket, ms int) error {
 
 // question asks the client and tells it what it answered.
 func question(ctx context.Context, s *socketio.Socket, args ...any) error {
-	answer, err := socketio.Call[any](ctx, s, "question", args...)
+	values, err := s.Ask(ctx, "question", args...)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return s.Emit("answered", "timeout", nil)
 	}
 	if err != nil {
+		return err
+	}
+	var answer any
+	if err := values.DecodeOne(&answer); err != nil {
 		return err
 	}
 	return s.Emit("answered", "", answer)
