@@ -71,12 +71,7 @@ func Wrap(h http.Handler, keys ...string) echo.HandlerFunc {
 	keys = slices.Compact(keys)
 	return func(c echo.Context) error {
 		r := withValues(c, keys)
-		res := c.Response()
-		if r.Header.Get("Upgrade") != "" {
-			h.ServeHTTP(&upgradeWriter{Response: res}, r)
-		} else {
-			h.ServeHTTP(res, r)
-		}
+		h.ServeHTTP(&responseWriter{c.Response()}, r)
 		return nil
 	}
 }

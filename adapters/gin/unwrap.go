@@ -8,16 +8,22 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// serverWriter returns the writer under those of Gin and its middleware, or nil
-// if a middleware's writer hides it.
-func serverWriter(w http.ResponseWriter) http.ResponseWriter {
-	for w != nil {
-		if _, ok := w.(gin.ResponseWriter); !ok {
+// ownWriter returns Gin's own writer, which is under those of its middleware, or the
+// lowest that is not hidden.
+func ownWriter(w gin.ResponseWriter) gin.ResponseWriter {
+	for {
+		next, ok := below(w).(gin.ResponseWriter)
+		if !ok {
 			return w
 		}
-		w = below(w)
+		w = next
 	}
-	return nil
+}
+
+// serverWriter returns the writer under those of Gin and its middleware, or nil
+// if a middleware's writer hides it.
+func serverWriter(w gin.ResponseWriter) http.ResponseWriter {
+	return below(ownWriter(w))
 }
 
 // below returns the writer that w wraps. Middleware seldom gives its writers an

@@ -41,18 +41,26 @@ func (w *upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	fresh := !w.ResponseWriter.Written()
 	if fresh {
-		// Gin only notes the status here; it is for middleware that looks at the writer below.
-		w.ResponseWriter.WriteHeader(http.StatusSwitchingProtocols)
+		w.note(http.StatusSwitchingProtocols)
 	}
 	conn, rw, err := w.ResponseWriter.Hijack()
 	if err != nil {
 		if fresh {
-			w.ResponseWriter.WriteHeader(http.StatusOK)
+			w.note(http.StatusOK)
 		}
 		return nil, nil, err
 	}
 	w.hijacked = true
 	return conn, rw, nil
+}
+
+// note sets the status for middleware that looks at the writer below, or puts Gin's own
+// back in its place. Gin sends nothing before the first byte of a body.
+func (w *upgradeWriter) note(status int) {
+	w.ResponseWriter.WriteHeader(status)
+	if lower, ok := below(w.ResponseWriter).(gin.ResponseWriter); ok {
+		ownWriter(lower).WriteHeader(status)
+	}
 }
 
 func canHijack(w http.ResponseWriter) bool {

@@ -152,6 +152,7 @@ func BenchmarkPollingHandshake(b *testing.B) {
 	engine := engineio.NewServer(&engineio.Options{Logger: discardLogger})
 	b.Cleanup(func() { engine.Close() })
 	r, _ := http.NewRequest("GET", "http://x/?EIO=4&transport=polling", nil)
+	r.RemoteAddr = "192.0.2.1:1234"
 	w := &bareWriter{header: http.Header{}}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -119,7 +119,7 @@ func (c *CORS) setHeaders(h http.Header, r *http.Request, preflight bool) {
 	if reflects {
 		addVary(h, "Origin")
 	}
-	if origin == "" || !validOrigin(origin) || !sameHost(r, origin) && !c.allows(r, origin) {
+	if origin == "" || !printable(origin) || !sameHost(r, origin) && !c.allows(r, origin) {
 		return
 	}
 	if h.Get("Access-Control-Allow-Origin") != "" {
@@ -148,7 +148,7 @@ func (c *CORS) setPreflightHeaders(h http.Header, r *http.Request) {
 		headers = r.Header.Get("Access-Control-Request-Headers")
 		addVary(h, "Access-Control-Request-Headers")
 	}
-	if headers != "" {
+	if headers != "" && printable(headers) {
 		h.Set("Access-Control-Allow-Headers", headers)
 	}
 	if c.MaxAge > 0 {
@@ -171,7 +171,7 @@ func (s *Server) checkOrigin(q *request) *ConnectionError {
 	if origin == "" {
 		return s.checkFetchSite(q)
 	}
-	if !validOrigin(origin) {
+	if !printable(origin) {
 		return q.refusal(codeBadRequest, "INVALID_ORIGIN", map[string]any{"origin": origin})
 	}
 	if sameHost(q.r, origin) || s.opts.CORS != nil && s.opts.CORS.allows(q.r, origin) {
@@ -197,11 +197,11 @@ func (q *request) originRefusal() *ConnectionError {
 	return e
 }
 
-// validOrigin keeps everything out of response headers and logs that is no
-// printable ASCII.
-func validOrigin(origin string) bool {
-	for i := range len(origin) {
-		if origin[i] < ' ' || origin[i] > '~' {
+// printable keeps everything out of response headers and logs that is no printable
+// ASCII.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
 			return false
 		}
 	}

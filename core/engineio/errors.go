@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"net/netip"
 )
 
 // Codes of refused requests, as in the reference server.
@@ -42,9 +43,15 @@ type ConnectionError struct {
 	// Status is the HTTP status of the answer.
 	Status int
 
-	body   string // message in the answer, if it is not Message
-	advice string // what to do about it, for the log
-	sid    string // with code 1
+	body   string     // message in the answer, if it is not Message
+	advice string     // what to do about it, for the log
+	sid    string     // with code 1, unless the session is here
+	client netip.Addr // for the log, where it is not the peer
+}
+
+// mayBeElsewhere reports whether another process may have the session.
+func (e *ConnectionError) mayBeElsewhere() bool {
+	return e.Code == codeUnknownSession && e.Context["name"] == nil
 }
 
 // Error returns the code and the message.
@@ -73,6 +80,15 @@ func (q *request) unknownSession() *ConnectionError {
 	e.advice = "a request named a session that this process does not have: it expired, the server was restarted, or there are " +
 		"several processes behind a load balancer without sticky sessions; make the sessions sticky, let the clients use websocket only, " +
 		"or have the processes forward such requests to each other (Options.Forwarding of package socketio)"
+	return e
+}
+
+// otherBinding is the answer of an unknown session, to the letter: who has only
+// stolen an id is not to learn that it is one.
+func (q *request) otherBinding() *ConnectionError {
+	e := q.refusal(codeUnknownSession, "OTHER_BINDING", map[string]any{"sid": q.sid})
+	e.advice = "a request named a session that another client has opened, as far as Options.BindSession can tell: the id was stolen, " +
+		"or the client changed what the sessions are bound to, as by logging in"
 	return e
 }
 

@@ -20,3 +20,11 @@ func Probing(s *Session) bool {
 	defer s.mu.Unlock()
 	return s.probe != nil
 }
+
+// Admissions returns the handshakes under way, those of them without a session, and
+// the networks that have sessions.
+func Admissions(s *Server) (pending, opening, networks int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.admissions.pending, s.admissions.opening, len(s.admissions.clients)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -105,6 +106,8 @@ type fixture struct {
 	eio      int
 	dialer   *websocket.Dialer
 	query    string // added to every request
+
+	connState func(net.Conn, http.ConnState) // may be nil
 }
 
 // start serves an engine with opts; nil is fine. Sessions are recorded unless
@@ -138,7 +141,9 @@ func (f *fixture) record(s *engineio.Session) *recorder {
 }
 
 func (f *fixture) serve(t testing.TB, h http.Handler) {
-	f.http = httptest.NewServer(h)
+	f.http = httptest.NewUnstartedServer(h)
+	f.http.Config.ConnState = f.connState
+	f.http.Start()
 	f.client = f.http.Client()
 	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() {
@@ -356,6 +361,12 @@ func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+func (b *logBuffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf.Reset()
 }
 
 // pipeBody is a request body that the test feeds.

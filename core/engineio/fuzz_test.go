@@ -54,7 +54,7 @@ func FuzzServeHTTP(f *testing.F) {
 		w := httptest.NewRecorder()
 		engine.ServeHTTP(w, r)
 		switch w.Code {
-		case 200, 400, 403, 413, 500:
+		case 200, 400, 403, 413, 431, 500:
 		default:
 			t.Errorf("status %d", w.Code)
 		}

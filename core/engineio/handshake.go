@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 )
@@ -22,24 +23,24 @@ type Handshake struct {
 	Query url.Values
 	// Host and RemoteAddr are as in http.Request.
 	Host, RemoteAddr string
+	// ClientIP is the address of the client, see Server.ClientIP.
+	ClientIP netip.Addr
 	// TLS is the state of the connection, nil without TLS.
 	TLS *tls.ConnectionState
 	// Time is when the handshake was received.
 	Time time.Time
 }
 
-func newHandshake(r *http.Request, query url.Values) *Handshake {
+// of fills in what r says, and returns h.
+func (h *Handshake) of(r *http.Request) *Handshake {
 	u := *r.URL
-	return &Handshake{
-		Context:    context.WithoutCancel(r.Context()),
-		Header:     r.Header.Clone(),
-		URL:        &u,
-		Query:      query,
-		Host:       r.Host,
-		RemoteAddr: r.RemoteAddr,
-		TLS:        r.TLS,
-		Time:       time.Now(),
-	}
+	h.Context = context.WithoutCancel(r.Context())
+	h.Header = r.Header.Clone()
+	h.URL, h.Query = &u, u.Query()
+	h.Host, h.RemoteAddr = r.Host, r.RemoteAddr
+	h.TLS = r.TLS
+	h.Time = time.Now()
+	return h
 }
 
 // randomID returns 120 random bits as 20 characters.

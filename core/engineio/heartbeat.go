@@ -11,11 +11,17 @@ var (
 	errNoPong             = errors.New("engineio: no pong in time")
 	errSilence            = errors.New("engineio: no ping in time")
 	errHeartbeatDirection = errors.New("engineio: invalid heartbeat direction")
+	errChatter            = errors.New("engineio: too many packets that say nothing")
 )
 
 // blockedFrom is how long OnMessage has to run to count as blocking, so that
 // the time does not count against the peer's pong.
 const blockedFrom = time.Millisecond
+
+// maxChatter is how many packets a peer may send in a PingInterval that say nothing
+// and that nobody asked for: pongs without a ping, noops, pings of protocol 3. A
+// client has no reason to send more than a few.
+const maxChatter = 1000
 
 // heartbeat is one timer per session that is reset in place. In protocol 4 it
 // alternates between the next ping and the deadline of its pong; in protocol 3
@@ -25,6 +31,8 @@ type heartbeat struct {
 	waiting   bool      // a ping was sent, its pong has not arrived
 	refreshed bool      // the deadline was moved once for this ping
 	overdue   bool      // the deadline passed while OnMessage was running
+	chatter   uint16    // packets that say nothing, within the interval
+	interval  uint16    // number of that interval, since the handshake
 	since     time.Time // when the running OnMessage began to matter
 }
 
@@ -78,6 +86,28 @@ func (s *Session) pingLocked() {
 	s.beat.timer.Reset(s.server.opts.PingTimeout)
 }
 
+// chatterLocked counts a packet that says nothing, and reports false if it is one
+// too many. The time is looked at only here: ordinary traffic pays nothing for it.
+func (s *Session) chatterLocked() bool {
+	interval := uint16(time.Since(s.handshake.Time) / s.server.opts.PingInterval)
+	if interval != s.beat.interval {
+		s.beat.interval, s.beat.chatter = interval, 0
+	}
+	s.beat.chatter++
+	return s.beat.chatter <= maxChatter
+}
+
+// onChatter handles a packet that says nothing.
+func (s *Session) onChatter() bool {
+	s.mu.Lock()
+	ok := s.chatterLocked()
+	s.mu.Unlock()
+	if !ok {
+		s.end(TransportError, errChatter)
+	}
+	return ok
+}
+
 // onPong handles a pong of the peer; an unsolicited one changes nothing.
 func (s *Session) onPong() bool {
 	if s.protocol == 3 {
@@ -85,18 +115,22 @@ func (s *Session) onPong() bool {
 		return false
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state != stateEnded && s.beat.waiting {
+	asked := s.beat.waiting
+	if s.state != stateEnded && asked {
 		s.beat.waiting = false
 		s.beat.timer.Reset(s.server.opts.PingInterval)
 	}
-	return true
+	s.mu.Unlock()
+	return asked || s.onChatter()
 }
 
 // onPing answers the ping of a client of protocol 3.
 func (s *Session) onPing() bool {
 	if s.protocol == 4 {
 		s.end(TransportError, errHeartbeatDirection)
+		return false
+	}
+	if !s.onChatter() {
 		return false
 	}
 	s.mu.Lock()

@@ -27,6 +27,9 @@ func (w *warnings) warn(logger *slog.Logger, name string, e *ConnectionError) {
 		return
 	}
 	attrs := []any{"code", e.Code, "message", e.Message, "advice", e.advice, "remote", e.Request.RemoteAddr}
+	if e.client.IsValid() {
+		attrs = append(attrs, "client", e.client)
+	}
 	if origin := e.Request.Header.Get("Origin"); origin != "" {
 		attrs = append(attrs, "origin", clip(origin, 200), "host", e.Request.Host)
 	}

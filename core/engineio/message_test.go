@@ -67,7 +67,7 @@ func TestBodyIsNotReadPastTheLimitC01(t *testing.T) {
 }
 
 func TestSmallPacketsC01(t *testing.T) {
-	f := start(t, &engineio.Options{AllowEIO3: true})
+	f := start(t, &engineio.Options{AllowEIO3: true, MaxPacketsPerPayload: -1})
 	sid, r := f.open(t)
 	r.discard()
 	body := strings.TrimSuffix(strings.Repeat("4\x1e", 500_000), "\x1e")
@@ -237,7 +237,7 @@ func TestQueueLimitsNeed9(t *testing.T) {
 		opts engineio.Options
 		fits int
 	}{
-		{"bytes", engineio.Options{MaxQueueBytes: 2500, MaxQueueMessages: -1}, 2},
+		{"bytes", engineio.Options{MaxQueueBytes: 2*1100 + 4*engineio.MessageOverhead, MaxQueueMessages: -1}, 2},
 		{"messages", engineio.Options{MaxQueueBytes: -1, MaxQueueMessages: 3}, 3},
 		{"one always fits", engineio.Options{MaxQueueBytes: 1}, 1},
 	} {

@@ -3,6 +3,7 @@ package engineio
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -23,6 +24,11 @@ const (
 	QueueDisconnect QueuePolicy = iota
 	// QueueReject keeps the session; Send returns ErrQueueFull and the message is not queued.
 	QueueReject
+	// QueueDropOldest drops the oldest entries that are not being written, and are
+	// not Outgoing.Keep, until there is room. If there are none left, the new one is
+	// dropped, and Send returns ErrQueueFull; if that is to be kept, the session ends
+	// as with QueueDisconnect. See Trace.QueueDropped.
+	QueueDropOldest
 )
 
 // Options configures a Server. The zero value of a field means its default, a
@@ -57,6 +63,13 @@ type Options struct {
 	// bodies are answered with 413. Default 1,000,000. Called maxHttpBufferSize
 	// in the Node server.
 	MaxPayload int64
+	// MaxPacketsPerPayload is how many packets one POST may have. More end the
+	// session with ParseError; those before the limit were delivered. Default
+	// MaxPayload/8, but at least 1,000: no client of Socket.IO can have more events
+	// in a body, and they may send all that they had kept while offline at once. The
+	// time that a body takes is proportional to its size, with or without the limit.
+	// Negative: no limit.
+	MaxPacketsPerPayload int
 	// Transports lists the accepted transports. Default polling and websocket.
 	Transports []string
 	// DisableUpgrades stops announcing websocket to polling clients.
@@ -85,7 +98,7 @@ type Options struct {
 
 	// AllowRequest decides about a handshake (never about later requests of a
 	// session). An error refuses it with code 4 and the text of the error as
-	// message. It may block; r must not be kept.
+	// message. It may block; r must not be kept. Server.ClientIP tells the address.
 	AllowRequest func(r *http.Request) error
 	// GenerateID makes the id of a session. It must be unguessable and unique; an
 	// error, an empty or a used id refuse the handshake. Default: 20 characters,
@@ -108,12 +121,50 @@ type Options struct {
 	UnknownSession func(w http.ResponseWriter, r *http.Request, sid string) bool
 
 	// MaxQueueBytes and MaxQueueMessages bound the outbound queue of each session,
-	// including what is being written. Defaults 16 MiB and 10,000; negative:
-	// unbounded. An empty queue accepts one message of any size.
+	// including what is being written. Bytes are those of memory: each message and
+	// each attachment counts with MessageOverhead added. Defaults 16 MiB and 10,000;
+	// negative: unbounded. An empty queue accepts one message of any size.
 	MaxQueueBytes    int
 	MaxQueueMessages int
 	// QueuePolicy says what happens when the queue is full. Default QueueDisconnect.
 	QueuePolicy QueuePolicy
+
+	// MaxSessions bounds the open sessions, those being opened included. Beyond,
+	// handshakes are refused with 503 and Retry-After. Default 100,000; negative:
+	// no limit. The limit of open files (ulimit -n) has to be higher.
+	MaxSessions int
+	// MaxSessionsPerIP bounds the sessions of one client address (Server.ClientIP);
+	// of IPv6, those of a /64. Beyond, handshakes are refused with 429 and
+	// Retry-After. Default off: behind a proxy that is not in TrustedProxies all
+	// clients have one address, as have the people behind one NAT.
+	MaxSessionsPerIP int
+	// MaxHandshakesPerSecond bounds the handshakes that begin in a second, at once
+	// or spread over it. Beyond, they are refused with 503 and Retry-After, before
+	// AllowRequest is called, so that clients that all come back after a restart
+	// come one after the other. Default off: how many the machine takes depends on
+	// what AllowRequest and OnConnection do.
+	MaxHandshakesPerSecond float64
+	// MaxPendingHandshakes bounds the handshakes that have begun and are not
+	// answered: those whose AllowRequest or OnConnection runs. Beyond, they are
+	// refused with 503 and Retry-After. Default 4,096; negative: no limit.
+	MaxPendingHandshakes int
+	// MaxHeaderBytes bounds what a session keeps of its handshake: URL, host, and
+	// headers, each header and query parameter with 32 bytes added. Larger ones are
+	// refused with 431. Default 16 KiB (the limit of Node's HTTP parser); negative:
+	// no limit but that of the http.Server.
+	MaxHeaderBytes int
+	// TrustedProxies lists the reverse proxies in front of the server: IP addresses,
+	// CIDR prefixes, or "unix" for peers on Unix sockets. Only what these add to
+	// X-Forwarded-For is believed, see Server.ClientIP. Each of them must append to
+	// the header, or replace it. Default none.
+	TrustedProxies []string
+	// BindSession returns what the sessions of a client are bound to: the user, a
+	// cookie, the address. Each request of a session must give the value that its
+	// handshake gave; others are refused as if the session did not exist, and are
+	// never passed to UnknownSession. Thus a stolen session id is of no use. It is
+	// called for handshakes that AllowRequest let in and for all later requests,
+	// concurrently, and must not block. Nil: who knows the id of a session may use it.
+	BindSession func(r *http.Request) string
 
 	// Logger receives warnings, rate-limited per cause. Default slog.Default().
 	Logger *slog.Logger
@@ -133,6 +184,9 @@ type Trace struct {
 	Upgraded func(*Session)
 	// Refused is called for every refused request.
 	Refused func(*ConnectionError)
+	// QueueDropped tells how many messages QueueDropOldest has dropped because of a
+	// new one, which may be among them.
+	QueueDropped func(session *Session, messages int)
 	// PacketRead and PacketWritten get the transport and the size in bytes of
 	// every engine packet (without the framing of the transport, and before
 	// base64 and compression) that was received, or is handed to the transport.
@@ -156,6 +210,7 @@ func (o *Options) withDefaults() Options {
 	if c.MaxPayload < 0 {
 		panic("engineio: negative Options.MaxPayload")
 	}
+	c.setLimits()
 	setInt(&c.HTTPCompressionThreshold, 1024)
 	setInt(&c.MaxQueueBytes, 16<<20)
 	setInt(&c.MaxQueueMessages, 10_000)
@@ -169,6 +224,21 @@ func (o *Options) withDefaults() Options {
 	c.Cookie = cookieTemplate(c.Cookie)
 	c.CORS = c.CORS.clone()
 	return c
+}
+
+func (o *Options) setLimits() {
+	setInt(&o.MaxSessions, 100_000)
+	setInt(&o.MaxPendingHandshakes, 4096)
+	setInt(&o.MaxHeaderBytes, 16<<10)
+	// The shortest event is 42["a"], and a separator. Half a million packets, all that
+	// a megabyte can hold, take 30 ms.
+	setInt(&o.MaxPacketsPerPayload, int(min(max(o.MaxPayload/8, 1000), math.MaxInt32)))
+	if math.IsNaN(o.MaxHandshakesPerSecond) {
+		panic("engineio: Options.MaxHandshakesPerSecond is no number")
+	}
+	if o.QueuePolicy < QueueDisconnect || o.QueuePolicy > QueueDropOldest {
+		panic("engineio: unknown Options.QueuePolicy")
+	}
 }
 
 func setDuration(d *time.Duration, def time.Duration) {

@@ -17,8 +17,12 @@ type Outgoing struct {
 	// Attachments are binary messages that follow Data with nothing in between.
 	Attachments [][]byte
 	// Volatile drops the entry (ErrDropped) unless it can be written at once:
-	// nothing is queued or being written, and on polling a poll is waiting.
+	// nothing is queued or being written, and on polling a poll is waiting. So it
+	// never takes room in a queue from others.
 	Volatile bool
+	// Keep says that the peer cannot do without the entry: QueueDropOldest drops
+	// others. A session whose queue is full of such entries ends.
+	Keep bool
 	// NoCompress keeps the entry from being compressed on either transport.
 	NoCompress bool
 
@@ -26,10 +30,16 @@ type Outgoing struct {
 	prepared []ws.Prepared
 }
 
+// MessageOverhead is what each message and attachment counts in bytes, in addition
+// to the capacity of its slice, for Options.MaxQueueBytes: about what its entry in
+// the queue and its place in the batch being written take.
+const MessageOverhead = 256
+
+// size is what the entry counts for Options.MaxQueueBytes.
 func (o *Outgoing) size() int {
-	n := len(o.Data)
+	n := MessageOverhead + cap(o.Data)
 	for _, a := range o.Attachments {
-		n += len(a)
+		n += MessageOverhead + cap(a)
 	}
 	return n
 }

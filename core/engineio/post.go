@@ -18,6 +18,7 @@ var (
 	errContentType = errors.New("engineio: binary body in protocol 4")
 	errEmptyBody   = errors.New("engineio: empty body")
 	errTooLarge    = errors.New("engineio: body too large")
+	errTooMany     = errors.New("engineio: more packets in a body than Options.MaxPacketsPerPayload")
 )
 
 var okBody = []byte("ok")
@@ -181,11 +182,14 @@ func (s *Session) dispatch(body []byte, encoding packet.Encoding) bool {
 	s.mu.Lock()
 	s.dispatching = true
 	s.mu.Unlock()
-	payload := packet.NewPayloadReader(body, encoding)
-	for {
+	payload, limit := packet.NewPayloadReader(body, encoding), s.server.opts.MaxPacketsPerPayload
+	for n := 1; ; n++ {
 		p, err := payload.Next()
 		if err == io.EOF {
 			return true
+		}
+		if err == nil && limit >= 0 && n > limit {
+			err = errTooMany
 		}
 		if err != nil {
 			s.end(ParseError, err)

@@ -1,12 +1,18 @@
 package engineio
 
-import "github.com/gosocketio/sio/core/internal/packet"
+import (
+	"container/list"
+
+	"github.com/gosocketio/sio/core/internal/packet"
+)
 
 // item is one entry of the outbox: an Outgoing, or a packet without data.
 type item struct {
 	out     *Outgoing   // nil for a control packet
 	control packet.Type // Ping, Pong
 }
+
+func (it item) droppable() bool { return it.out != nil && !it.out.Keep }
 
 // outbox is the outbound queue of a session. The session's mutex guards it.
 type outbox struct {
@@ -17,7 +23,10 @@ type outbox struct {
 	messages int
 	bytes    int
 
-	pong bool // a pong is queued: one answers any number of pings
+	kept int32 // at least so many items at the front may not be dropped
+	pong bool  // a pong is queued: one answers any number of pings
+
+	waiting *list.List // of waiter, in the order they came; nil: none
 }
 
 // maxSpare keeps a burst from pinning its slice for the life of the session.
@@ -61,6 +70,7 @@ func (q *outbox) take(limit int) []item {
 	batch := q.items[:n:n]
 	q.items = append(q.spare, q.items[n:]...)
 	q.spare = nil
+	q.kept = max(q.kept-int32(n), 0)
 	q.pong = false
 	return batch
 }
@@ -69,6 +79,7 @@ func (q *outbox) take(limit int) []item {
 func (q *outbox) takeAll() []item {
 	batch := q.items
 	q.items, q.spare = q.spare, nil
+	q.kept = 0
 	q.pong = false
 	return batch
 }
@@ -85,6 +96,26 @@ func (q *outbox) release(batch []item) {
 	if q.spare == nil && cap(batch) <= maxSpare {
 		q.spare = batch[:0]
 	}
+}
+
+// dropOldest removes the oldest entry that may be lost and is not being written,
+// and reports whether there was one.
+func (q *outbox) dropOldest() bool {
+	at := int(q.kept)
+	for at < len(q.items) && !q.items[at].droppable() {
+		at++
+	}
+	q.kept = int32(at)
+	if at == len(q.items) {
+		return false
+	}
+	q.messages--
+	q.bytes -= q.items[at].out.size()
+	// Few are kept, and most often none: they move up, not all that follows.
+	copy(q.items[1:], q.items[:at])
+	q.items[0] = item{}
+	q.items = q.items[1:]
+	return true
 }
 
 // discard empties the queue; batches still being written are released later.

@@ -13,13 +13,17 @@ type request struct {
 	r *http.Request
 
 	upgrade   bool // a websocket upgrade
+	hasSID    bool
+	hasJSONP  bool
+	base64    bool
 	eio       string
 	transport string
 	sid       string
-	hasSID    bool
 	jsonp     string
-	hasJSONP  bool
-	base64    bool
+
+	// Of handshakes that admit has seen.
+	registered bool // there is a session now, which counts itself
+	handshake  *Handshake
 }
 
 func newRequest(w http.ResponseWriter, r *http.Request) *request {
@@ -130,6 +134,9 @@ func (s *Server) verifySession(q *request) (*Session, *ConnectionError) {
 	if !ok {
 		return nil, q.unknownSession()
 	}
+	if !s.bindingHolds(session, q.r) {
+		return nil, q.otherBinding()
+	}
 	if session.protocol != q.protocol() {
 		return nil, q.refusal(codeBadRequest, "PROTOCOL_MISMATCH",
 			map[string]any{"protocol": q.protocol(), "previousProtocol": session.protocol})
@@ -146,9 +153,12 @@ func (s *Server) verifyHandshake(q *request) *ConnectionError {
 		return q.refusal(codeBadMethod, "", map[string]any{"method": q.r.Method})
 	case q.upgrade != (q.transport == transportWebSocket):
 		return q.refusal(codeBadRequest, "TRANSPORT_HANDSHAKE_ERROR", nil)
-	case s.isRefusing():
-		return q.shuttingDown()
 	}
+	return nil
+}
+
+// allow asks the user about a handshake that is in order and was admitted.
+func (s *Server) allow(q *request) *ConnectionError {
 	if s.opts.AllowRequest != nil {
 		if err := s.opts.AllowRequest(q.r); err != nil {
 			e := q.refusal(codeForbidden, "", map[string]any{"message": err.Error()})

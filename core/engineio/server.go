@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 type Server struct {
 	opts      Options
 	ioTimeout time.Duration // for reading a body and for writing anything
+	proxies   proxies
 	warnings  warnings
 
 	// running counts the open sessions and the goroutines that belong to them.
@@ -27,18 +29,21 @@ type Server struct {
 	running sync.WaitGroup
 
 	// mu guards what follows. It is never held together with a session's.
-	mu       sync.RWMutex
-	sessions map[string]*Session
-	refusing bool       // no new sessions
-	ended    [64]string // ids of sessions that ended last, a ring
-	oldest   int        // in ended
+	mu         sync.RWMutex
+	sessions   map[string]*Session
+	admissions admissions
+	refusing   bool       // no new sessions
+	ended      [64]string // ids of sessions that ended last, a ring
+	oldest     int        // in ended
 }
 
 // NewServer returns a server with a copy of opts; nil means all defaults. It
 // panics if opts can only be a mistake (negative durations, unknown
-// transports, an invalid cookie or origin pattern).
+// transports, an invalid cookie, origin pattern or proxy).
 func NewServer(opts *Options) *Server {
 	s := &Server{opts: opts.withDefaults(), sessions: make(map[string]*Session)}
+	s.proxies = parseProxies(s.opts.TrustedProxies)
+	s.admissions.clients = make(map[netip.Addr]int)
 	if s.opts.Logger == nil {
 		s.opts.Logger = slog.Default()
 	}
@@ -56,13 +61,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	session, refused := s.verify(q)
 	switch {
-	case refused != nil && refused.Code == codeUnknownSession && s.servedElsewhere(q):
+	case refused != nil && refused.mayBeElsewhere() && s.servedElsewhere(q):
 	case refused != nil:
 		s.refuse(q, refused)
-	case session == nil && q.upgrade:
-		s.openWebSocket(q)
 	case session == nil:
-		s.openPolling(q)
+		s.serveHandshake(q)
 	case q.upgrade:
 		session.serveUpgrade(q)
 	case r.Method == http.MethodGet:
@@ -77,6 +80,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // servedElsewhere reports whether Options.UnknownSession has answered the request.
 func (s *Server) servedElsewhere(q *request) bool {
 	return s.opts.UnknownSession != nil && s.opts.UnknownSession(q.w, q.r, q.sid)
+}
+
+// serveHandshake serves a request for a new session, which is in order.
+func (s *Server) serveHandshake(q *request) {
+	if refused := s.admit(q); refused != nil {
+		s.refuse(q, refused)
+		return
+	}
+	defer s.dismiss(q)
+	if refused := s.allow(q); refused != nil {
+		s.refuse(q, refused)
+		return
+	}
+	if q.upgrade {
+		s.openWebSocket(q)
+	} else {
+		s.openPolling(q)
+	}
 }
 
 // openPolling serves a handshake over polling.
@@ -144,7 +165,8 @@ func newSession(s *Server, id string, q *request) *Session {
 		base64:    q.base64,
 		jsonp:     q.hasJSONP && !q.upgrade,
 		jsonpCall: packet.JSONPIndex(q.jsonp),
-		handshake: newHandshake(q.r, q.r.URL.Query()),
+		handshake: q.handshake.of(q.r),
+		bound:     s.binding(q.r),
 		done:      make(chan struct{}),
 		wake:      make(chan struct{}, 1),
 		receiving: true, // until OnConnection has returned
@@ -210,6 +232,8 @@ func (s *Server) register(q *request, session *Session) *ConnectionError {
 	}
 	s.sessions[session.id] = session
 	s.running.Add(1)
+	s.admissions.opening--
+	q.registered = true
 	return nil
 }
 
@@ -217,6 +241,7 @@ func (s *Server) forget(session *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, session.id)
+	s.uncountLocked(session.handshake.ClientIP)
 	s.ended[s.oldest] = session.id
 	s.oldest = (s.oldest + 1) % len(s.ended)
 }
@@ -234,12 +259,6 @@ func (s *Server) lookup(id string) (*Session, bool) {
 	defer s.mu.RUnlock()
 	session, ok := s.sessions[id]
 	return session, ok
-}
-
-func (s *Server) isRefusing() bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.refusing
 }
 
 // Count returns the number of open sessions.

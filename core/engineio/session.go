@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -50,9 +51,10 @@ type Session struct {
 	jsonp     bool   // polling answers are scripts
 	jsonpCall string // index of the client's JSONP callback
 	handshake *Handshake
-	done      chan struct{} // closed by end
-	wake      chan struct{} // capacity 1: the waiting poll should look again
-	handler   Handler       // set once, before the state becomes open
+	bound     *[sha256.Size]byte // nil unless Options.BindSession
+	done      chan struct{}      // closed by end
+	wake      chan struct{}      // capacity 1: the waiting poll should look again
+	handler   Handler            // set once, before the state becomes open
 
 	// mu guards what follows. It is never held across I/O or a callback, and no
 	// other lock is taken while it is held.
@@ -109,41 +111,6 @@ func (s *Session) Handshake() *Handshake { return s.handshake }
 // Done is closed when the session has ended. Handler.OnClose may still be to come.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
-// Send queues o and returns at once. It fails with ErrClosed after Close or the
-// end of the session, with ErrQueueFull if the limits of Options would be
-// exceeded, and with ErrDropped for a volatile entry that cannot be written now.
-func (s *Session) Send(o *Outgoing) error {
-	n := o.size()
-	s.mu.Lock()
-	if s.state > stateOpen || s.closeAsked {
-		s.mu.Unlock()
-		return ErrClosed
-	}
-	if o.Volatile && !s.writableLocked() {
-		s.mu.Unlock()
-		return ErrDropped
-	}
-	if s.queue.full(n, s.server.opts.MaxQueueBytes, s.server.opts.MaxQueueMessages) {
-		s.mu.Unlock()
-		if s.server.opts.QueuePolicy == QueueDisconnect {
-			s.end(SlowConsumer, ErrQueueFull)
-		}
-		return ErrQueueFull
-	}
-	s.queue.push(o, n)
-	s.flushLocked()
-	s.mu.Unlock()
-	return nil
-}
-
-// writableLocked reports whether an entry would be written without waiting.
-func (s *Session) writableLocked() bool {
-	if s.state != stateOpen || s.writing || len(s.queue.items) > 0 {
-		return false
-	}
-	return s.conn != nil || s.poll != nil
-}
-
 // flushLocked sees to it that what is queued gets written: by the waiting poll,
 // or by a writer that runs until the queue is empty.
 func (s *Session) flushLocked() {
@@ -169,7 +136,7 @@ func (s *Session) wakePoll() {
 func (s *Session) batchDone(batch []item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue.release(batch)
+	s.releaseLocked(batch)
 	s.writing = false
 	if s.conn == nil || len(s.queue.items) > 0 || s.state == stateClosing {
 		s.flushLocked()
@@ -232,8 +199,8 @@ func (s *Session) receive(p packet.Packet) bool {
 		s.mu.Unlock()
 		s.end(TransportClose, nil)
 		return false
-	default:
-		return true
+	default: // noops, and others that have no place here: ignored
+		return s.onChatter()
 	}
 }
 
@@ -292,10 +259,12 @@ func (s *Session) Close() {
 	s.mu.Lock()
 	if s.state != stateOpen {
 		s.closeAsked = true
+		s.dismissWaitersLocked()
 		s.mu.Unlock()
 		return
 	}
 	s.state = stateClosing
+	s.dismissWaitersLocked()
 	s.closeTimer = time.AfterFunc(s.server.opts.CloseTimeout, func() { s.end(ForcedClose, errCloseTimeout) })
 	s.flushLocked()
 	s.mu.Unlock()
@@ -348,6 +317,7 @@ func (s *Session) end(reason Reason, err error) {
 	s.state = stateEnded
 	s.reason, s.err = reason, err
 	s.queue.discard()
+	s.dismissWaitersLocked()
 	if s.beat.timer != nil {
 		s.beat.timer.Stop()
 	}

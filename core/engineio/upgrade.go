@@ -116,7 +116,7 @@ func (s *Session) readProbe(p *probe) {
 // probed answers probes until the client asks for the switch. It reports false
 // if anything else happens.
 func (s *Session) probed(p *probe) bool {
-	for {
+	for range maxChatter {
 		data, binary, err := p.conn.Read()
 		if err != nil {
 			return false
@@ -135,6 +135,7 @@ func (s *Session) probed(p *probe) bool {
 		}
 		s.probeAnswered(p)
 	}
+	return false
 }
 
 // probeAnswered makes polls return, so that the client can stop polling.

@@ -35,18 +35,19 @@ func (s *Server) openWebSocket(q *request) {
 		s.refuse(q, refused)
 		return
 	}
+	session := newSession(s, id, q)
 	conn, err := s.upgradeConn(q, id)
 	if err != nil {
 		return
 	}
-	session := newSession(s, id, q)
 	session.conn = conn
 	session.queue.pushControl(packet.Open)
 	if p := s.opts.InitialPacket; p != nil {
-		session.queue.push(&Outgoing{Data: p}, len(p))
+		o := &Outgoing{Data: p, Keep: true}
+		session.queue.push(o, o.size())
 	}
 	if refused := s.register(q, session); refused != nil {
-		// The 101 is out, so the refusal can only be a close frame.
+		// The 101 cannot be taken back, so the refusal can only be a close frame.
 		s.report(refused)
 		conn.Close(closeGoingAway, "")
 		return
@@ -70,6 +71,7 @@ func (s *Server) upgradeConn(q *request, id string) (*ws.Conn, error) {
 		Compression:  s.opts.WebSocketCompressionThreshold > 0,
 		WriteTimeout: s.ioTimeout,
 		Linger:       closeLinger,
+		HoldResponse: id != "", // the open packet follows at once
 	})
 	if err != nil {
 		refusal := s.upgradeRefusal(q, err)
@@ -152,6 +154,10 @@ func (s *Session) decode(data []byte, binary bool) (packet.Packet, error) {
 	return packet.DecodeText(data, s.protocol)
 }
 
+// droppingBatch bounds a batch in bytes where the rest of the queue may be dropped:
+// what is being written can not.
+const droppingBatch = 64 << 10
+
 var framePool = sync.Pool{New: func() any { return new([]ws.Frame) }}
 
 // write runs while there is something to write. Each turn takes everything that
@@ -167,7 +173,7 @@ func (s *Session) write(conn *ws.Conn) {
 		s.traceWritten(transportWebSocket, batch)
 		err := conn.Write(frames...)
 		clear(frames)
-		if err != nil {
+		if err != nil && !errors.Is(err, ws.ErrClosed) { // or whoever closed it says why
 			s.end(TransportError, err)
 		}
 	}
@@ -187,10 +193,13 @@ func (s *Session) write(conn *ws.Conn) {
 func (s *Session) nextBatch(previous []item) (batch []item, closing bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue.release(previous)
+	s.releaseLocked(previous)
 	if len(s.queue.items) == 0 {
 		s.writing = s.state == stateClosing
 		return nil, s.writing
+	}
+	if s.server.opts.QueuePolicy == QueueDropOldest {
+		return s.queue.take(droppingBatch), false
 	}
 	return s.queue.takeAll(), false
 }

@@ -3,7 +3,6 @@ package parser
 import (
 	"encoding/json"
 	"reflect"
-	"strconv"
 )
 
 // Args are the undecoded arguments of a received packet. Decoding does not
@@ -18,22 +17,6 @@ type Args struct {
 	// A nil Unmarshal stands for the default parser's.
 	Unmarshal func(value []byte, attachments [][]byte, v any) error
 }
-
-// ArgError reports an argument that does not fit the type that it was to be
-// decoded into.
-type ArgError struct {
-	Index int    // position of the argument, from 0
-	Type  string // the Go type that was asked for
-	Err   error
-}
-
-// Error returns a text such as "args[1] as int: argument missing".
-func (e *ArgError) Error() string {
-	return "args[" + strconv.Itoa(e.Index) + "] as " + e.Type + ": " + e.Err.Error()
-}
-
-// Unwrap returns what is wrong: [ErrMissing] or the error of the decoder.
-func (e *ArgError) Unwrap() error { return e.Err }
 
 // Len returns the number of arguments.
 func (a *Args) Len() int { return len(a.Values) }
@@ -84,7 +67,7 @@ func (a *Args) Decode(i int, v any) error {
 		err = unmarshal(a.Values[i], a.Attachments, v, nil)
 	}
 	if err != nil {
-		return &ArgError{Index: i, Type: targetType(v), Err: err}
+		return newArgError(i, v, err)
 	}
 	return nil
 }
@@ -119,16 +102,4 @@ func clearOptional(v any) error {
 		return nil
 	}
 	return ErrMissing
-}
-
-// targetType returns the name of the type that v points to.
-func targetType(v any) string {
-	t := reflect.TypeOf(v)
-	if t == nil {
-		return "nil"
-	}
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return t.String()
 }

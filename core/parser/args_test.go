@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gosocketio/sio/core/parser"
 )
@@ -97,6 +98,65 @@ func TestArgError(t *testing.T) {
 				t.Errorf("%T, argument %d: got %v", dst, i, err)
 			}
 		}
+	}
+}
+
+type secretType struct {
+	User struct {
+		Name string `json:"name"`
+		Age  uint8  `json:"age"`
+	} `json:"user"`
+	Blob []byte `json:"blob"`
+}
+
+type secretMethod struct{}
+
+func (*secretMethod) UnmarshalJSON([]byte) error { return errors.New("secret of secretMethod") }
+
+// The text for the peer says what it did wrong, and nothing of the program.
+func TestArgErrorPublic(t *testing.T) {
+	type secretName string
+	for _, c := range []struct {
+		args string
+		dst  any
+		want string
+	}{
+		{`{}`, new(string), "argument 1: expected a string"},
+		{`{}`, new(secretName), "argument 1: expected a string"},
+		{`"1"`, new(int), "argument 1: expected an integer"},
+		{`300`, new(uint8), "argument 1: expected an integer"},
+		{`"1"`, new(float64), "argument 1: expected a number"},
+		{`1`, new(bool), "argument 1: expected a boolean"},
+		{`1`, new(*bool), "argument 1: expected a boolean"},
+		{`1`, new([]secretType), "argument 1: expected an array"},
+		{`1`, new([2]int), "argument 1: expected an array"},
+		{`1`, new([]byte), "argument 1: expected binary data"},
+		{`1`, new(map[string]secretType), "argument 1: expected an object"},
+		{`"x"`, new(secretType), "argument 1: expected an object"},
+		{`{"user":1}`, new(secretType), "argument 1: expected an object as user"},
+		{`{"user":{"age":"old"}}`, new(secretType), "argument 1: expected an integer as user.age"},
+		{`{"user":{"name":5}}`, new(secretType), "argument 1: expected a string as user.name"},
+		{`1`, new(secretMethod), "argument 1 is not valid"},
+		{`1`, new(time.Time), "argument 1 is not valid"},
+		{`1`, new(chan int), "argument 1 is not valid"},
+		{``, new(int), "argument 1 is missing"},
+	} {
+		text := `2["ev"]`
+		if c.args != "" {
+			text = `2["ev",` + c.args + `]`
+		}
+		err := mustDecode(t, text).Args.Scan(c.dst)
+		var arg *parser.ArgError
+		if !errors.As(err, &arg) {
+			t.Errorf("%s as %T: %v", c.args, c.dst, err)
+			continue
+		}
+		if got := arg.Public(); got != c.want {
+			t.Errorf("%s as %T: got %q, want %q", c.args, c.dst, got, c.want)
+		}
+	}
+	if got := (&parser.ArgError{Index: 2, Type: "secret.Type", Err: errors.New("secret")}).Public(); got != "argument 3 is not valid" {
+		t.Errorf("got %q", got)
 	}
 }
 

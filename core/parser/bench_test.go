@@ -1,6 +1,7 @@
 package parser_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/gosocketio/sio/core/parser"
@@ -30,6 +31,8 @@ func BenchmarkEncode(b *testing.B) {
 		arg  any
 	}{
 		{"string", "hello"},
+		{"raw", json.RawMessage(`{"room":"lobby","text":"hello there","n":42}`)},
+		{"raw with space", json.RawMessage(`{"room": "lobby", "text": "hello there", "n": 42}`)},
 		{"struct", small{"lobby", "hello there", 42}},
 		{"map", map[string]any{"room": "lobby", "text": "hello there", "n": 42}},
 		{"binary struct", upload{"a.png", blob}},

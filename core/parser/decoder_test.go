@@ -81,7 +81,7 @@ func TestDecodeRefuses(t *testing.T) {
 		}},
 		{"C-06 no attachments", parser.ErrAttachmentCount, []string{`50-["x"]`, `500-["x"]`, `60-1["x"]`}},
 		{"SP8 C-05 too many attachments", parser.ErrTooManyAttachments, []string{
-			`511-["a"]`, `5100000000-["x"]`, `599999999999999999999-["x"]`, `611-1[]`, `5` + long + `-["x"]`,
+			`51001-["a"]`, `5100000000-["x"]`, `599999999999999999999-["x"]`, `61001-1[]`, `5` + long + `-["x"]`,
 		}},
 		{"SP9 SP11 invalid payload", parser.ErrPayload, []string{
 			`442["some","data"`, `0/admin,"invalid"`, `0[]`, `1/admin,{}`, `2/admin,"invalid`, `2/admin,{}`,
@@ -95,7 +95,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{"SU8 garbage", parser.ErrPayload, []string{`2abc["a"]`, `2["a"`, `2["a",]`, `2[,"a"]`, `2["a"]]`, `2["a"]x`, `2["a" 1]`, `2["a",1`, `2["a`, `2["a\`, `2["a\u12"]`, `2["a\x"]`, "2[\"a\n\"]", `2["a",01]`, `2["a",1.]`, `2["a",-]`, `2["a",.5]`, `2["a",1e]`, `2["a",+1]`, `2["a",{"b"}]`, `2["a",{"b":}]`, `2["a",{"b":1,}]`, `2["a",{b:1}]`, `2["a",{1:1}]`, `2["a",[1}]`, `2["a",{"b":1]]`, `2["a",tru]`, `2["a",nulll]`, `2["a",NaN]`, "2[\"a\",\x00]", "2[\"a\"]\x00", "2\ufeff[\"a\"]", `2["a",'b']`}},
 		{"C-02 long ids", parser.ErrID, []string{`2` + long, `2` + long + `["a"]`, `218446744073709551616["a"]`, `200000000000000000001["a"]`}},
 		{"C-29 deep JSON", parser.ErrPayload, []string{`2` + strings.Repeat("[", 1<<20), `2["a",` + strings.Repeat("[", 1<<20), `2["a",` + strings.Repeat(`{"a":`, 1<<17), `0` + strings.Repeat(`{"a":`, 1<<17)}},
-		{"too many arguments", parser.ErrPayload, []string{`2["a"` + strings.Repeat(",1", 1<<17) + `]`}},
+		{"too many arguments", parser.ErrTooManyArguments, []string{`2["a"` + strings.Repeat(",1", 1<<17) + `]`, `31[1` + strings.Repeat(",1", 1<<17) + `]`}},
+		{"long names", parser.ErrEventTooLong, []string{`2["` + long + `"]`, `2[` + long + `]`}},
+		{"long namespaces", parser.ErrNamespaceTooLong, []string{`0/` + long, `2/` + long + `,["a"]`, `0/a?` + long}},
 		{"namespace not in UTF-8", parser.ErrNamespace, []string{"0/a\xff,", "2/\xc3,[\"a\"]"}},
 	} {
 		for _, text := range c.text {
@@ -294,6 +296,42 @@ func TestC29Depth(t *testing.T) {
 	}
 }
 
+// Each limit, at it and one beyond.
+func TestLimits(t *testing.T) {
+	n := strings.Repeat
+	for _, c := range []struct {
+		name          string
+		p             parser.JSON
+		below, beyond string
+		want          error
+	}{
+		{"event name", parser.JSON{}, `2["` + n("a", 256) + `"]`, `2["` + n("a", 257) + `"]`, parser.ErrEventTooLong},
+		{"event name in escapes", parser.JSON{MaxEventLength: 6}, `2["` + n(`\u00e9`, 3) + `"]`, `2["` + n(`\u00e9`, 3) + `a"]`, parser.ErrEventTooLong},
+		{"event name of plain letters in escapes", parser.JSON{MaxEventLength: 3}, `2["` + n(`\u0061`, 3) + `"]`, `2["` + n(`\u0061`, 4) + `"]`, parser.ErrEventTooLong},
+		{"numeric event name", parser.JSON{MaxEventLength: 3}, `2[-12]`, `2[-123]`, parser.ErrEventTooLong},
+		{"no limit of the event name", parser.JSON{MaxEventLength: -1}, `2["` + n("a", 1e5) + `"]`, "", nil},
+		{"namespace", parser.JSON{}, `0/` + n("a", 511) + `,`, `0/` + n("a", 512) + `,`, parser.ErrNamespaceTooLong},
+		{"namespace without comma", parser.JSON{MaxNamespaceLength: 3}, `0/ab`, `0/abc`, parser.ErrNamespaceTooLong},
+		{"namespace with a query", parser.JSON{MaxNamespaceLength: 3}, `0/ab?` + n("q", 8<<10) + `,`, `0/ab?` + n("q", 8<<10+1) + `,`, parser.ErrNamespaceTooLong},
+		{"namespace before a query", parser.JSON{MaxNamespaceLength: 3}, `0/ab?token=1,`, `0/abc?token=1,`, parser.ErrNamespaceTooLong},
+		{"no limit of the namespace", parser.JSON{MaxNamespaceLength: -1}, `0/` + n("a", 1e5) + `?` + n("a", 1e5), "", nil},
+		{"arguments of an event", parser.JSON{}, `2["a"` + n(",1", 1000) + `]`, `2["a"` + n(",1", 1001) + `]`, parser.ErrTooManyArguments},
+		{"arguments of an acknowledgement", parser.JSON{}, `31[0` + n(",1", 999) + `]`, `31[0` + n(",1", 1000) + `]`, parser.ErrTooManyArguments},
+		{"one argument", parser.JSON{MaxArguments: 1}, `2["a",1]`, `2["a",1,2]`, parser.ErrTooManyArguments},
+		{"no limit of the arguments", parser.JSON{MaxArguments: -1}, `2["a"` + n(",1", 1<<17-1) + `]`, `2["a"` + n(",1", 1<<17) + `]`, parser.ErrTooManyArguments},
+		{"attachments", parser.JSON{MaxAttachments: 3}, `53-["a"]`, `54-["a"]`, parser.ErrTooManyAttachments},
+		{"default attachments", parser.JSON{}, `51000-["a"]`, `51001-["a"]`, parser.ErrTooManyAttachments},
+		{"depth", parser.JSON{MaxDepth: 3}, `2["a",[{}]]`, `2["a",[{"b":[]}]]`, parser.ErrPayload},
+	} {
+		if _, err := c.p.NewDecoder().Decode([]byte(c.below), false); err != nil {
+			t.Errorf("%s, at the limit: %v", c.name, err)
+		}
+		if _, err := c.p.NewDecoder().Decode([]byte(c.beyond), false); c.beyond != "" && err != c.want {
+			t.Errorf("%s, beyond the limit: %v", c.name, err)
+		}
+	}
+}
+
 // What a hostile message makes the decoder allocate does not depend on the
 // length of its numbers (C-02) nor on what it announces (C-05).
 func TestHostileMessagesAllocateLittle(t *testing.T) {
@@ -303,6 +341,9 @@ func TestHostileMessagesAllocateLittle(t *testing.T) {
 		"C-02 attachments": `5` + long + `-["a"]`,
 		"C-05 announced":   `5999999999-["a"]`,
 		"C-29 depth":       `2` + strings.Repeat("[", 1<<20),
+		"name":             `2["` + long + `"]`,
+		"name in escapes":  `2["` + strings.Repeat(`\u0061`, 1<<18) + `"]`,
+		"namespace":        `2/` + long + `,["a"]`,
 	} {
 		data := []byte(text)
 		p := &parser.JSON{MaxAttachments: -1}

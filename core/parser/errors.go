@@ -20,6 +20,9 @@ var (
 	ErrTooManyAttachments  error = &ProtocolError{"too many attachments"}  // the header's count is over the limit
 	ErrPlaceholder         error = &ProtocolError{"illegal attachments"}   // a placeholder refers to no attachment, or to one already referred to
 	ErrAttachmentsTooLarge error = &ProtocolError{"attachments too large"} // their total size is over the limit
+	ErrTooManyArguments    error = &ProtocolError{"too many arguments"}    // of an event or acknowledgement
+	ErrEventTooLong        error = &ProtocolError{"event name too long"}   // in bytes
+	ErrNamespaceTooLong    error = &ProtocolError{"namespace too long"}    // in bytes
 	ErrNamespace           error = &ProtocolError{"invalid namespace"}     // not UTF-8
 	ErrID                  error = &ProtocolError{"invalid packet id"}     // more than 19 digits
 	ErrPayload             error = &ProtocolError{"invalid payload"}       // not JSON, nested too deeply, or not what the packet type demands

@@ -47,6 +47,27 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzEncodeRaw compares what becomes of JSON that is given as it is with
+// encoding/json.
+func FuzzEncodeRaw(f *testing.F) {
+	for _, s := range []string{``, `null`, ` 1`, `1 `, `[1, 2]`, `{"a":[{"b":"\u2028 "}]}`, `{"a" :1}`, `"\xff"`, `[`, `1 2`, "[1,\n2]", `"<&>"`, `-0.5e+7`, `01`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var want bytes.Buffer
+		e := json.NewEncoder(&want)
+		e.SetEscapeHTML(false)
+		wantErr := e.Encode(json.RawMessage(data))
+		got, err := new(parser.JSON).Encode(parser.Header{Type: parser.Ack, Namespace: "/", HasID: true}, json.RawMessage(data))
+		if (err == nil) != (wantErr == nil) {
+			t.Fatalf("%q: error %v, want %v", data, err, wantErr)
+		}
+		if text := "30[" + strings.TrimSuffix(want.String(), "\n") + "]"; err == nil && string(got.Data) != text {
+			t.Fatalf("%q: got %s, want %s", data, got.Data, text)
+		}
+	})
+}
+
 // complete decodes data and gives the decoder the attachments that it wants. It
 // returns nil if the data are not valid.
 func complete(t *testing.T, p *parser.JSON, data []byte) *parser.Packet {

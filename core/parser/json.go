@@ -7,8 +7,11 @@ import (
 
 // Defaults of [JSON].
 const (
-	DefaultMaxAttachments     = 10
+	DefaultMaxAttachments     = 1000
 	DefaultMaxAttachmentBytes = 16 << 20
+	DefaultMaxArguments       = 1000
+	DefaultMaxEventLength     = 256
+	DefaultMaxNamespaceLength = 512
 	DefaultMaxDepth           = 512
 )
 
@@ -38,13 +41,28 @@ const maxDepth = 10000
 // of attachments of a packet as well (JavaScript: 10).
 type JSON struct {
 	// MaxAttachments limits the attachments that a received packet may announce.
-	// 0 means DefaultMaxAttachments; negative, no limit.
+	// 0 means DefaultMaxAttachments; negative, no limit. (The reference server takes
+	// 10, which has broken applications. What attachments cost is their bytes.)
 	MaxAttachments int
 
 	// MaxAttachmentBytes limits the total size of the attachments of a received
 	// packet, in bytes. 0 means DefaultMaxAttachmentBytes; negative, no limit
 	// besides that of the engine for each message.
 	MaxAttachmentBytes int64
+
+	// MaxArguments limits the arguments of a received event or acknowledgement. 0
+	// means DefaultMaxArguments; negative, or more than 131071, means 131071.
+	MaxArguments int
+
+	// MaxEventLength limits the name of a received event, in bytes of UTF-8. 0 means
+	// DefaultMaxEventLength; negative, no limit.
+	MaxEventLength int
+
+	// MaxNamespaceLength limits the namespace of a received packet, in bytes. 0
+	// means DefaultMaxNamespaceLength; negative, no limit. The query that clients of
+	// version 2 put behind the name does not count; it may have 8 KiB, unless there
+	// is no limit.
+	MaxNamespaceLength int
 
 	// MaxDepth limits how deeply arrays and objects may be nested in a received
 	// packet. The array of arguments counts as one. 0 means DefaultMaxDepth;
@@ -135,18 +153,36 @@ func checkName(name string) error {
 	return nil
 }
 
-func (p *JSON) maxAttachments() int {
-	if p.MaxAttachments == 0 {
-		return DefaultMaxAttachments
-	}
-	return p.MaxAttachments
+// limits are what a decoder accepts. Negative means no limit.
+type limits struct {
+	attachments int
+	bytes       int64 // of the attachments
+	arguments   int   // never negative
+	event       int   // bytes of the name
+	namespace   int   // bytes of the name
+	depth       int   // never negative
 }
 
-func (p *JSON) maxAttachmentBytes() int64 {
-	if p.MaxAttachmentBytes == 0 {
-		return DefaultMaxAttachmentBytes
+func (p *JSON) limits() limits {
+	l := limits{
+		attachments: orDefault(p.MaxAttachments, DefaultMaxAttachments),
+		bytes:       orDefault(p.MaxAttachmentBytes, DefaultMaxAttachmentBytes),
+		arguments:   orDefault(p.MaxArguments, DefaultMaxArguments),
+		event:       orDefault(p.MaxEventLength, DefaultMaxEventLength),
+		namespace:   orDefault(p.MaxNamespaceLength, DefaultMaxNamespaceLength),
+		depth:       p.maxDepth(),
 	}
-	return p.MaxAttachmentBytes
+	if l.arguments < 0 || l.arguments >= maxElements {
+		l.arguments = maxElements - 1
+	}
+	return l
+}
+
+func orDefault[T int | int64](v, d T) T {
+	if v == 0 {
+		return d
+	}
+	return v
 }
 
 func (p *JSON) maxDepth() int {

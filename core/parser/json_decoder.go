@@ -1,5 +1,7 @@
 package parser
 
+import "bytes"
+
 // inlineArgs is how many arguments fit the allocation of a packet. More of them
 // need a second one.
 const inlineArgs = 3
@@ -12,10 +14,8 @@ type packet struct {
 
 // jsonDecoder is the [Decoder] of [JSON].
 type jsonDecoder struct {
-	maxAttachments int
-	maxBytes       int64
-	maxDepth       int
-	unmarshal      func(value []byte, attachments [][]byte, v any) error
+	limits    limits
+	unmarshal func(value []byte, attachments [][]byte, v any) error
 
 	pending *Packet // waits for attachments
 	missing int     // how many
@@ -34,14 +34,10 @@ type jsonDecoder struct {
 //
 // It accepts what the reference server accepts, with these exceptions: an event
 // needs a payload; an acknowledgement id has at most 19 digits; an attachment may
-// be referred to only once, by a placeholder of just the two members; an event
-// has at most 131071 arguments; an empty message is no packet.
+// be referred to only once, by a placeholder of just the two members; an empty
+// message is no packet; and there are the limits of p.
 func (p *JSON) NewDecoder() Decoder {
-	d := &jsonDecoder{
-		maxAttachments: p.maxAttachments(),
-		maxBytes:       p.maxAttachmentBytes(),
-		maxDepth:       p.maxDepth(),
-	}
+	d := &jsonDecoder{limits: p.limits()}
 	if p.Unmarshal != nil {
 		d.unmarshal = p.unmarshal
 	}
@@ -75,7 +71,7 @@ func (d *jsonDecoder) attachment(data []byte) (*Packet, error) {
 		return nil, ErrUnexpectedBinary
 	}
 	d.bytes += int64(len(data))
-	if d.maxBytes >= 0 && d.bytes > d.maxBytes {
+	if d.limits.bytes >= 0 && d.bytes > d.limits.bytes {
 		return nil, ErrAttachmentsTooLarge
 	}
 	if data == nil {
@@ -94,9 +90,12 @@ func (d *jsonDecoder) text(data []byte) (*Packet, error) {
 	if d.pending != nil {
 		return nil, ErrUnexpectedText
 	}
-	h, namespace, payload, err := parseHead(data, d.maxAttachments)
+	h, namespace, payload, err := parseHead(data, d.limits.attachments)
 	if err != nil {
 		return nil, err
+	}
+	if d.namespaceTooLong(namespace) {
+		return nil, ErrNamespaceTooLong
 	}
 	if h.Namespace, err = namespaceName(namespace, d.namespace); err != nil {
 		return nil, err
@@ -113,11 +112,24 @@ func (d *jsonDecoder) text(data []byte) (*Packet, error) {
 	}
 	if h.binary {
 		// The count is the peer's word: no memory for it before the data are here.
-		p.Args.Attachments = make([][]byte, 0, min(h.attachments, DefaultMaxAttachments))
+		p.Args.Attachments = make([][]byte, 0, min(h.attachments, 10))
 		d.pending, d.missing, d.bytes = &p.Packet, h.attachments, 0
 		return nil, nil
 	}
 	return &p.Packet, nil
+}
+
+// maxQuery is how long the query behind a namespace may be: as long as common
+// servers let a URL be.
+const maxQuery = 8 << 10
+
+func (d *jsonDecoder) namespaceTooLong(namespace []byte) bool {
+	limit := d.limits.namespace
+	if limit < 0 || len(namespace) <= limit {
+		return false
+	}
+	name, query, _ := bytes.Cut(namespace, []byte{'?'})
+	return len(name) > limit || len(query) > maxQuery
 }
 
 // payload checks the payload of p and splits it into arguments.
@@ -141,7 +153,7 @@ func (d *jsonDecoder) payload(p *packet, h head, payload []byte) error {
 
 // single takes a payload that is an object or, if text is true, a string.
 func (d *jsonDecoder) single(p *packet, payload []byte, text bool) error {
-	s := scanner{data: payload, depth: d.maxDepth}
+	s := scanner{data: payload, depth: d.limits.depth}
 	c := s.space()
 	start := s.pos
 	if c != '{' && (c != '"' || !text) || !s.value() {
@@ -159,20 +171,27 @@ func (d *jsonDecoder) single(p *packet, payload []byte, text bool) error {
 // array takes the payload of an event or acknowledgement.
 func (d *jsonDecoder) array(p *packet, h head, payload []byte) error {
 	var room [inlineArgs + 1][]byte
-	s := scanner{data: payload, depth: d.maxDepth, refs: references{count: h.attachments}}
-	values, ok := s.elements(room[:0])
-	if s.refs.bad {
-		return ErrPlaceholder
+	s := scanner{data: payload, depth: d.limits.depth, refs: references{count: h.attachments}}
+	limit := d.limits.arguments
+	if h.Type == Event {
+		limit++ // the name
 	}
-	if !ok {
+	values, ok := s.elements(room[:0], limit)
+	switch {
+	case s.refs.bad:
+		return ErrPlaceholder
+	case len(values) > limit:
+		return ErrTooManyArguments
+	case !ok:
 		return ErrPayload
 	}
 	if h.Type == Event {
 		if len(values) == 0 {
 			return ErrPayload
 		}
-		if p.Event, ok = d.eventName(values[0]); !ok {
-			return ErrPayload
+		var err error
+		if p.Event, err = d.eventName(values[0]); err != nil {
+			return err
 		}
 		values = values[1:]
 	}
@@ -180,17 +199,31 @@ func (d *jsonDecoder) array(p *packet, h head, payload []byte) error {
 	return nil
 }
 
+// maxEscape is how many bytes of JSON text one byte of a string takes at most.
+const maxEscape = 6
+
 // eventName returns the name that the first element of an event is, if it is
 // one: a string that is not reserved, or a number.
-func (d *jsonDecoder) eventName(element []byte) (string, bool) {
-	if c := element[0]; c == '-' || isDigit(c) {
-		return d.intern(element), true
+func (d *jsonDecoder) eventName(element []byte) (string, error) {
+	c, limit := element[0], d.limits.event
+	if c != '"' && c != '-' && !isDigit(c) {
+		return "", ErrPayload
 	}
-	if element[0] != '"' {
-		return "", false
+	if limit >= 0 && len(element)/maxEscape > limit { // before it is unquoted
+		return "", ErrEventTooLong
 	}
-	name := d.intern(unquote(element))
-	return name, !ReservedEvent(name)
+	name, quoted := element, c == '"'
+	if quoted {
+		name = unquote(element)
+	}
+	if limit >= 0 && len(name) > limit {
+		return "", ErrEventTooLong
+	}
+	event := d.intern(name)
+	if quoted && ReservedEvent(event) {
+		return "", ErrPayload
+	}
+	return event, nil
 }
 
 // intern returns name as a string, the same one if it was among the last ones.

@@ -19,7 +19,7 @@ func (p *JSON) EncodeArgs(values ...any) (payload []byte, attachments [][]byte, 
 func (p *JSON) DecodeArgs(payload []byte, attachments [][]byte) (Args, error) {
 	var room [inlineArgs + 1][]byte
 	s := scanner{data: payload, depth: p.maxDepth(), refs: references{count: len(attachments)}}
-	values, ok := s.elements(room[:0])
+	values, ok := s.elements(room[:0], maxElements)
 	if s.refs.bad {
 		return Args{}, ErrPlaceholder
 	}

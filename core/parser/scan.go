@@ -14,6 +14,8 @@ type scanner struct {
 	outer uint64
 	inner []byte
 
+	spaced bool // there was white space between values
+
 	// refs.count is not 0 if the text may refer to attachments.
 	refs references
 }
@@ -27,6 +29,7 @@ func (s *scanner) space() byte {
 			return c
 		}
 		s.pos++
+		s.spaced = true
 	}
 	return 0
 }
@@ -296,8 +299,8 @@ func digits(b []byte) int {
 const maxElements = 1 << 17
 
 // elements checks an array, from pos to the end of the text, and appends its
-// elements to dst.
-func (s *scanner) elements(dst [][]byte) ([][]byte, bool) {
+// elements to dst. It stops with the first of them that is over the limit.
+func (s *scanner) elements(dst [][]byte, limit int) ([][]byte, bool) {
 	if s.space() != '[' || !s.push(']') {
 		return dst, false
 	}
@@ -308,10 +311,13 @@ func (s *scanner) elements(dst [][]byte) ([][]byte, bool) {
 	for more := true; more; {
 		s.space()
 		start := s.pos
-		if !s.value() || len(dst) == maxElements {
+		if !s.value() {
 			return dst, false
 		}
 		dst = append(dst, s.data[start:s.pos:s.pos])
+		if len(dst) > limit {
+			return dst, false
+		}
 		var ok bool
 		if more, ok = s.next(); !ok {
 			return dst, false

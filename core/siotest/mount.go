@@ -23,8 +23,9 @@ type MountFunc = func(h http.Handler, path string) http.Handler
 //   - context: values and cancellation of the request's context arrive;
 //   - hijack: the connection can be taken over, and nobody writes to it afterwards;
 //   - deadlines: the handler can set those of the connection;
-//   - polling, jsonp, websocket, upgrade, errors, preflight, compression: a real
-//     server works, and outlives the read, write and idle timeouts of its http.Server.
+//   - server: polling, JSONP, websockets and the upgrade, errors, preflights, compression
+//     work with a real server, and outlive the timeouts of its http.Server; its limits
+//     for messages and headers hold, and its rule for origins, on all requests.
 //
 // At the end of each, net/http must not have logged anything. Check the log of
 // your framework yourself, with a [Log].

@@ -19,13 +19,17 @@ const pageOrigin = "https://page.example"
 
 // serveSocketIO starts a server whose sockets greet with the value that was in the
 // context of the request, and answer "echo". It returns the address of the mount.
-func (m mounted) serveSocketIO(t *testing.T, path string, pingInterval time.Duration, tune func(*http.Server)) string {
+// Both functions may be nil.
+func (m mounted) serveSocketIO(t *testing.T, path string, tune func(*http.Server), options func(*socketio.Options)) string {
 	t.Helper()
-	sio := socketio.NewServer(&socketio.Options{
-		PingInterval: pingInterval,
-		CORS:         &socketio.CORS{Origins: []string{pageOrigin}, Credentials: true},
-		Logger:       slog.New(slog.DiscardHandler),
-	})
+	o := &socketio.Options{
+		CORS:   &socketio.CORS{Origins: []string{pageOrigin}, Credentials: true},
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	if options != nil {
+		options(o)
+	}
+	sio := socketio.NewServer(o)
 	sio.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 		return s.Emit("hello", ctx.Value(outerKey{}))
 	})
@@ -44,7 +48,7 @@ func (m mounted) serveSocketIO(t *testing.T, path string, pingInterval time.Dura
 func (m mounted) testServer(t *testing.T) {
 	for _, path := range mountPaths {
 		t.Run(strings.ReplaceAll(strings.Trim(path, "/"), "/", "-"), func(t *testing.T) {
-			address := m.serveSocketIO(t, path, 0, nil)
+			address := m.serveSocketIO(t, path, nil, nil)
 			base := strings.TrimSuffix(address, "/")
 			for _, form := range []string{base, base + "/", base + "/below"} {
 				t.Run("polling", func(t *testing.T) { converse(Polling(t, form, nil)) })
@@ -57,6 +61,7 @@ func (m mounted) testServer(t *testing.T) {
 		})
 	}
 	t.Run("origins", m.testOrigins)
+	t.Run("limits", m.testLimits)
 	t.Run("compression", m.testCompression)
 	t.Run("timeouts", m.testTimeouts)
 }
@@ -142,7 +147,7 @@ func testPreflight(t *testing.T, address string) {
 // testOrigins proves that a page of an admitted origin gets through on both
 // transports, and another one on none.
 func (m mounted) testOrigins(t *testing.T) {
-	address := m.serveSocketIO(t, mountPaths[0], 0, nil)
+	address := m.serveSocketIO(t, mountPaths[0], nil, nil)
 	page := http.Header{"Origin": {pageOrigin}}
 	converse(Polling(t, address, page))
 	converse(WebSocket(t, address, page))
@@ -152,14 +157,9 @@ func (m mounted) testOrigins(t *testing.T) {
 		if transport == "websocket" {
 			setUpgrade(req)
 		}
-		status, body, err := do(httpClient(t), req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if status != http.StatusForbidden {
-			t.Errorf("%s from a refused origin: %d %q, want 403", transport, status, body)
-		}
+		checkForbidden(t, transport+" from a refused origin", req)
 	}
+	testStolenID(t, address)
 }
 
 // setUpgrade makes req the opening handshake of a websocket.
@@ -173,7 +173,7 @@ func setUpgrade(req *http.Request) {
 // testCompression proves that a body is compressed once at most, and says so: the
 // server compresses what is long enough, and so does middleware.
 func (m mounted) testCompression(t *testing.T) {
-	address := m.serveSocketIO(t, mountPaths[0], 0, nil)
+	address := m.serveSocketIO(t, mountPaths[0], nil, nil)
 	text := strings.Repeat("a long text ", 1000)
 	for _, header := range []http.Header{nil, {"Accept-Encoding": {"identity"}}} {
 		p := Polling(t, address, header) // without the header, net/http accepts gzip and decodes it
@@ -185,13 +185,13 @@ func (m mounted) testCompression(t *testing.T) {
 }
 
 // testTimeouts proves that a session outlives the timeouts of its http.Server,
-// which are meant for requests that are answered at once. The pings come later
-// than all of them.
+// which are meant for requests that are answered at once. The pings come after more
+// than three times as long.
 func (m mounted) testTimeouts(t *testing.T) {
-	const timeout, pingInterval = 300 * time.Millisecond, 700 * time.Millisecond
-	address := m.serveSocketIO(t, mountPaths[0], pingInterval, func(s *http.Server) {
+	const timeout, pingInterval = 300 * time.Millisecond, time.Second
+	address := m.serveSocketIO(t, mountPaths[0], func(s *http.Server) {
 		s.ReadTimeout, s.ReadHeaderTimeout, s.WriteTimeout, s.IdleTimeout = timeout, timeout, timeout, timeout
-	})
+	}, func(o *socketio.Options) { o.PingInterval = pingInterval })
 	// A server with an IdleTimeout may close a connection in the very moment when
 	// the client sends the next request on it. That is not what this is about.
 	fresh := http.Header{"Connection": {"close"}}

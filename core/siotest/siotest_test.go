@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gosocketio/sio/core/siotest"
 )
@@ -74,6 +75,14 @@ var faults = map[string]struct {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}), "hijack"},
+	"smaller bodies": {wrap(func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+		r.Body = http.MaxBytesReader(w, r.Body, 5000)
+		h.ServeHTTP(w, r)
+	}), "server/limits"},
+	"no origins": {wrap(func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+		r.Header.Del("Origin") // as some do to be rid of the 403
+		h.ServeHTTP(w, r)
+	}), "server/origins"},
 }
 
 func wrap(f func(http.ResponseWriter, *http.Request, http.Handler)) siotest.MountFunc {
@@ -93,7 +102,7 @@ func TestFaultyMount(t *testing.T) {
 	}
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(os.Args[0], "-test.run=^TestFaultyMount$/^"+fault.fails+"$")
+			cmd := exec.Command(os.Args[0], "-test.run=^TestFaultyMount$/^"+strings.ReplaceAll(fault.fails, "/", "$/^")+"$")
 			cmd.Env = append(os.Environ(), faultVariable+"="+name)
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "--- FAIL: TestFaultyMount/"+fault.fails+" ") {
@@ -111,4 +120,11 @@ func TestLog(t *testing.T) {
 	if got := l.Complaints(); len(got) != 2 || !strings.Contains(got[0], "superfluous") || !strings.Contains(got[1], "hijacked") {
 		t.Errorf("complaints are %q, want the first line and the last", got)
 	}
+}
+
+func TestTimeout(t *testing.T) {
+	const limit = 600 * time.Millisecond
+	siotest.TestTimeout(t, limit, func(h http.Handler, path string) http.Handler {
+		return http.TimeoutHandler(below(h, path), limit, "too slow")
+	})
 }

@@ -18,21 +18,24 @@ type pendingAck interface {
 	fail(err error)
 }
 
-// expect registers ack. It reports false if the socket has ended. While an answer
-// is awaited the client's events are read on, even if many wait for their handlers:
-// the answer comes behind them.
-func (s *Socket) expect(id uint64, ack pendingAck) bool {
+// expect registers ack. It returns ErrDisconnected if the socket has ended, or
+// ErrTooManyCalls. While an answer is awaited the client's events are read on, even
+// if many wait for their handlers: the answer comes behind them.
+func (s *Socket) expect(id uint64, ack pendingAck) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.Load() == ended {
-		return false
+		return ErrDisconnected
+	}
+	if max := s.server.opts.MaxPendingAcks; max >= 0 && len(s.acks) >= max {
+		return ErrTooManyCalls
 	}
 	if s.acks == nil {
 		s.acks = make(map[uint64]pendingAck, 1)
 		s.queue.Lift(true)
 	}
 	s.acks[id] = ack
-	return true
+	return nil
 }
 
 // forget takes an acknowledgement back, and reports whether it was still awaited.
@@ -74,7 +77,8 @@ func (a *singleAck) fail(err error)                    { a.err = err; close(a.do
 
 // Ask sends an event and waits for the acknowledgement of the client, whose
 // arguments it returns undecoded. It blocks until the answer is there, ctx ends
-// (and returns its error) or the socket is disconnected (ErrDisconnected). It may
+// (and returns its error) or the socket is disconnected (ErrDisconnected). If too many
+// answers of the client are awaited already, it returns ErrTooManyCalls at once. It may
 // be called in a handler. [Call] also decodes the answer.
 func (s *Socket) Ask(ctx context.Context, event string, args ...any) (parser.Args, error) {
 	start := time.Now()
@@ -98,8 +102,8 @@ func (s *Socket) ask(ctx context.Context, event string, args []any) (parser.Args
 		return parser.Args{}, err
 	}
 	ack := &singleAck{done: make(chan struct{})}
-	if !s.expect(id, ack) {
-		return parser.Args{}, ErrDisconnected
+	if err := s.expect(id, ack); err != nil {
+		return parser.Args{}, err
 	}
 	s.sawOutgoing(event, args)
 	if err := s.send(outgoing(enc)); err != nil {
@@ -217,8 +221,8 @@ func (q *question) ask(b Broadcaster, enc parser.Encoded, event string, args []a
 	q.asked = b.ns.selectLocal(b.selector())
 	q.open = len(q.asked)
 	for _, s := range q.asked {
-		if !s.expect(q.id, q) {
-			q.fail(ErrDisconnected)
+		if err := s.expect(q.id, q); err != nil {
+			q.fail(err)
 			continue
 		}
 		s.sawOutgoing(event, args)

@@ -37,6 +37,13 @@ func outgoing(enc parser.Encoded) *engineio.Outgoing {
 	return &engineio.Outgoing{Data: enc.Data, Binary: enc.Binary, Attachments: enc.Attachments}
 }
 
+// keep makes a queue item that must not be dropped: all but events.
+func keep(enc parser.Encoded) *engineio.Outgoing {
+	out := outgoing(enc)
+	out.Keep = true
+	return out
+}
+
 func (f flags) outgoing(enc parser.Encoded) *engineio.Outgoing {
 	out := outgoing(enc)
 	out.Volatile, out.NoCompress = f.volatile, f.noCompress
@@ -86,6 +93,13 @@ func (b Broadcaster) Compress(on bool) Broadcaster {
 
 func (b Broadcaster) selector() cluster.Selector {
 	return cluster.Selector{Rooms: b.rooms, Except: b.except}
+}
+
+func (b Broadcaster) server() *Server {
+	if b.dynamic != nil {
+		return b.dynamic.server
+	}
+	return b.ns.server
 }
 
 // nobody reports that the selection is empty, whoever is there.
@@ -262,10 +276,14 @@ func (n *Namespace) encodeQuestion(id uint64, event string, args []any) (parser.
 const clusterTimeout = 5 * time.Second
 
 // SocketsJoin makes the selected sockets, on all nodes, join rooms. It does not
-// block. Its errors are those of Emit that concern the bus.
+// block. Its errors are those of Emit that concern the bus, and ErrRoomNameTooLong.
+// Sockets that would be in too many rooms are left out, which is logged.
 func (b Broadcaster) SocketsJoin(rooms ...string) error {
+	if err := b.server().checkRooms(rooms); err != nil {
+		return err
+	}
 	rooms = slices.Clone(rooms)
-	return b.command(func(s *Socket) { s.Join(rooms...) }, cluster.Message{Type: cluster.SocketsJoin, Rooms: rooms})
+	return b.command(func(s *Socket) { s.joinQuietly(rooms) }, cluster.Message{Type: cluster.SocketsJoin, Rooms: rooms})
 }
 
 // SocketsLeave makes the selected sockets, on all nodes, leave rooms. It does not

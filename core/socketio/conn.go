@@ -24,6 +24,8 @@ type conn struct {
 	// Used by the session's reader alone.
 	decoder   parser.Decoder
 	gathering bool // attachments of a packet are to come
+	admitted  bool // a namespace has been joined
+	early     int  // bytes that came before
 
 	mu      sync.Mutex
 	sockets []*Socket // connecting or connected, one for each namespace
@@ -32,16 +34,16 @@ type conn struct {
 	timer   *time.Timer // for the first CONNECT; nil once a socket is connected
 	partial *time.Timer // for the attachments of a packet; nil until there was one
 	waiting bool        // for attachments
+	refused int         // CONNECTs, since one was not
 }
 
 var (
 	errViolation   = errors.New("packet out of order")
 	errFlood       = errors.New("too many events wait for their handlers")
 	errAttachments = errors.New("attachments did not come in time")
+	errTalkative   = errors.New("too much was sent before a namespace was joined")
+	errRefusals    = errors.New("too many namespaces were asked for in vain")
 )
-
-// attachmentTimeout is how long an attachment may take to come.
-const attachmentTimeout = time.Minute
 
 func newConn(s *Server, session *engineio.Session) *conn {
 	c := &conn{server: s, session: session, decoder: s.opts.Parser.NewDecoder()}
@@ -69,6 +71,7 @@ func (c *conn) connectTimeout() {
 func (c *conn) joined() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.refused = 0
 	if c.timer != nil {
 		c.timer.Stop()
 		c.timer = nil
@@ -77,6 +80,9 @@ func (c *conn) joined() {
 
 // OnMessage implements engineio.Handler.
 func (c *conn) OnMessage(data []byte, binary bool) {
+	if !c.admitted && !c.admit(len(data)) {
+		return
+	}
 	p, err := c.decoder.Decode(data, binary)
 	if err != nil {
 		c.fail(err)
@@ -99,51 +105,6 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 		c.connect(p.Namespace, c.authOf(p, query))
 	case s == nil || !s.onPacket(p):
 		c.close(ForcedServerClose, errViolation)
-	}
-}
-
-// awaitAttachments begins to wait for the next attachment of a packet. It keeps
-// them for clients only that are connected to something.
-func (c *conn) awaitAttachments() {
-	if !c.connected() {
-		c.close(ForcedServerClose, errViolation)
-		return
-	}
-	c.gathering = true
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return
-	}
-	c.waiting = true
-	if c.partial == nil {
-		c.partial = time.AfterFunc(attachmentTimeout, c.attachmentsLate)
-		return
-	}
-	c.partial.Reset(attachmentTimeout)
-}
-
-// complete notes that a packet has come whole.
-func (c *conn) complete() {
-	c.gathering = false
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stopWaitingLocked()
-}
-
-func (c *conn) stopWaitingLocked() {
-	if c.waiting {
-		c.waiting = false
-		c.partial.Stop()
-	}
-}
-
-func (c *conn) attachmentsLate() {
-	c.mu.Lock()
-	late := c.waiting
-	c.mu.Unlock()
-	if late {
-		c.close(ForcedServerClose, errAttachments)
 	}
 }
 
@@ -183,19 +144,15 @@ func (s *Socket) onEvent(p *parser.Packet) {
 	if t := s.server.opts.Trace; t.EventReceived != nil {
 		t.EventReceived(s, p.Event)
 	}
-	if !s.arrive() {
+	if !s.mayHandle(p) || !s.arrive() {
 		return
 	}
 	defer s.arrived()
 	e := &Event{socket: s, packet: p}
-	max := s.server.opts.MaxInflight
-	if max > 0 && s.queue.PushWait(e, max, s.conn.session.Done()) {
+	if s.queue.PushWait(e, s.server.opts.MaxInflight, s.conn.session.Done()) {
 		return
 	}
 	s.queue.Push(e)
-	if max <= 0 {
-		return
-	}
 	select {
 	case <-s.conn.session.Done():
 	default: // it floods us while it owes an answer
@@ -271,7 +228,7 @@ func (c *conn) connect(name string, auth json.RawMessage) {
 // refuse answers a CONNECT that has no socket.
 func (c *conn) refuse(name string, err error) {
 	c.server.refused(name, err)
-	c.sendConnectError(name, err)
+	c.sendRefusal(name, err)
 }
 
 // add adds a socket, which counts as running until done.
@@ -391,7 +348,16 @@ func (c *conn) sendPacket(h parser.Header, values ...any) {
 		c.server.opts.Logger.Error("socketio: a packet could not be encoded", "type", int(h.Type), "namespace", h.Namespace, "error", err)
 		return
 	}
-	c.session.Send(outgoing(enc)) // if it fails, the session ends, and the sockets with it
+	c.mustSend(enc)
+}
+
+// mustSend sends what the client has to get, or else it and the server do not agree on
+// who is connected. If there is no room for it, the session ends, and the sockets with
+// it.
+func (c *conn) mustSend(enc parser.Encoded) {
+	if err := c.session.Send(keep(enc)); errors.Is(err, engineio.ErrQueueFull) {
+		c.session.Abort(engineio.SlowConsumer, err)
+	}
 }
 
 // connectError is the payload of a CONNECT_ERROR packet.
@@ -412,7 +378,7 @@ func (c *conn) sendConnectError(name string, err error) {
 		enc, encErr = c.encodeRefusal(name, errInternal, false)
 	}
 	if encErr == nil {
-		c.session.Send(outgoing(enc))
+		c.mustSend(enc)
 	}
 }
 

@@ -45,11 +45,25 @@ var (
 	// Options.QueuePolicy is QueueReject. Nothing was sent.
 	ErrQueueFull = engineio.ErrQueueFull
 
+	// ErrTooManyCalls is returned by Call and Ask if a client owes too many answers
+	// already (see Options.MaxPendingAcks). Nothing was sent.
+	ErrTooManyCalls = errors.New("socketio: too many acknowledgements of the client are awaited")
+
 	// ErrAlreadyReplied is returned by the second reply to an event.
 	ErrAlreadyReplied = errors.New("socketio: the event has been replied to")
 
 	// ErrNoReply is returned by a reply to an event for which the client wants none.
 	ErrNoReply = errors.New("socketio: the client asked for no acknowledgement")
+)
+
+// Errors of joining rooms. The socket has joined none of those that it was to join.
+var (
+	// ErrTooManyRooms is returned if the socket would be in more rooms than
+	// Options.MaxRooms.
+	ErrTooManyRooms = errors.New("socketio: the socket is in too many rooms")
+
+	// ErrRoomNameTooLong is returned for a name longer than Options.MaxRoomLength.
+	ErrRoomNameTooLong = errors.New("socketio: the name of a room is too long")
 )
 
 // An Error is an error that the client may see: as the connect_error of a

@@ -295,7 +295,7 @@ func TestDecodeErrorsSO4SO12O5(t *testing.T) {
 		{[]string{"4999"}, "unknown packet type 9"},
 		{[]string{"45woooot"}, "Illegal attachments"},
 		{[]string{"45"}, "Illegal attachments"},
-		{[]string{"4511-[]"}, "too many attachments"},
+		{[]string{"451001-[]"}, "too many attachments"},
 		{[]string{"42{}"}, "invalid payload"},
 		{[]string{"b:x"}, "got binary data when not reconstructing a packet"},
 		{[]string{`451-["x",{"_placeholder":true,"num":0}]`, "42[]"}, "got plaintext data when reconstructing a packet"},

@@ -372,19 +372,3 @@ func (b *copyBuffers) Put(buf []byte) {
 		b.pool.Put((*[copyBufferSize]byte)(buf))
 	}
 }
-
-// throttle lets one log line per minute through.
-type throttle struct {
-	mu   sync.Mutex
-	last time.Time
-}
-
-func (t *throttle) due() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.last.IsZero() && time.Since(t.last) < time.Minute {
-		return false
-	}
-	t.last = time.Now()
-	return true
-}

@@ -22,7 +22,7 @@ func (f HandlerFunc) HandleEvent(ctx context.Context, e *Event) error { return f
 
 // Registrar is what handlers are registered on: a [*Server], a [*Namespace], a
 // [*DynamicNamespace] or a [*Socket]. A socket's own handlers go before its
-// namespace's.
+// namespace's. All methods panic if they are given nil.
 type Registrar interface {
 	// Handle registers h for an event. It panics if the event has a handler
 	// already, or a reserved name.
@@ -52,6 +52,28 @@ type Event struct {
 	packet  *parser.Packet
 	kind    taskKind
 	replied atomic.Bool
+}
+
+// What an event takes besides its bytes, and each of its arguments and attachments.
+const (
+	eventOverhead    = 256
+	argumentOverhead = 24
+)
+
+// weight is how many bytes of memory the event takes, about.
+func (e *Event) weight() int {
+	if e.packet == nil {
+		return 0
+	}
+	args := &e.packet.Args
+	n := eventOverhead + len(e.packet.Event) + argumentOverhead*(len(args.Values)+len(args.Attachments))
+	for _, v := range args.Values {
+		n += len(v)
+	}
+	for _, a := range args.Attachments {
+		n += len(a)
+	}
+	return n
 }
 
 // Name returns the name of the event.
@@ -94,7 +116,7 @@ func (e *Event) Reply(args ...any) error {
 		e.replied.Store(false)
 		return err
 	}
-	return s.send(outgoing(enc))
+	return s.send(keep(enc))
 }
 
 // answer is Reply for typed handlers: that a client has left without waiting for

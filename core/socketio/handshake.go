@@ -20,7 +20,7 @@ type Handshake struct {
 	Query      url.Values
 	Host       string
 	RemoteAddr string               // IP address and port
-	Address    string               // IP address of the peer, which may be a proxy
+	Address    string               // IP address of the client, see Options.TrustedProxies
 	TLS        *tls.ConnectionState // nil without TLS
 	Secure     bool                 // TLS was used
 	XDomain    bool                 // the request has an Origin header
@@ -29,23 +29,31 @@ type Handshake struct {
 }
 
 func newHandshake(h *engineio.Handshake, auth json.RawMessage) *Handshake {
-	address, _, err := net.SplitHostPort(h.RemoteAddr)
-	if err != nil {
-		address = h.RemoteAddr
-	}
 	return &Handshake{
 		Header:     h.Header,
 		URL:        h.URL,
 		Query:      h.Query,
 		Host:       h.Host,
 		RemoteAddr: h.RemoteAddr,
-		Address:    address,
+		Address:    addressOf(h),
 		TLS:        h.TLS,
 		Secure:     h.TLS != nil,
 		XDomain:    h.Header.Get("Origin") != "",
 		Time:       h.Time,
 		Auth:       auth,
 	}
+}
+
+// addressOf returns the IP address of the client, or what stands for one if its peer
+// has none.
+func addressOf(h *engineio.Handshake) string {
+	if h.ClientIP.IsValid() {
+		return h.ClientIP.String()
+	}
+	if host, _, err := net.SplitHostPort(h.RemoteAddr); err == nil {
+		return host
+	}
+	return h.RemoteAddr
 }
 
 // wireHandshake is the form that the Node.js server gives a handshake.

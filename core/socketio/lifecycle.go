@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -36,7 +37,7 @@ var (
 func newSocket(c *conn, name string, auth json.RawMessage) *Socket {
 	s := &Socket{conn: c, server: c.server, name: name, auth: auth}
 	s.ctx, s.cancel = context.WithCancelCause(c.session.Handshake().Context)
-	s.queue = serial.Queue[*Event]{Run: s.run}
+	s.queue = serial.Queue[*Event]{Run: s.run, Weigh: (*Event).weight, MaxWeight: c.server.opts.MaxInflightBytes}
 	s.id = c.socketID(name)
 	return s
 }
@@ -73,7 +74,10 @@ func (s *Socket) connect() {
 	if restored != nil {
 		ns.index.Join(s.id, restored.Rooms...)
 	}
-	if err = s.middleware(); err != nil {
+	if err = s.middleware(); err == nil {
+		err = s.makeLimiter()
+	}
+	if err != nil {
 		s.abandon(err)
 		return
 	}
@@ -190,7 +194,7 @@ func (s *Socket) refuse(err error) {
 	s.conn.remove(s)
 	s.server.refused(s.name, err)
 	if s.transition(connecting, ended) {
-		s.conn.sendConnectError(s.name, err)
+		s.conn.sendRefusal(s.name, err)
 	}
 	s.cancel(&DisconnectError{Reason: ForcedServerClose, Err: err})
 }
@@ -230,8 +234,8 @@ func (s *Socket) end(reason Reason, err error) bool {
 	}
 	s.state.Store(ended)
 	s.reason = &DisconnectError{Reason: reason, Err: err}
-	acks := s.acks
-	s.acks, s.held = nil, nil
+	acks, waits := s.acks, s.waits
+	s.acks, s.waits, s.held = nil, nil, nil
 	s.queue.Lift(false)
 	s.mu.Unlock()
 
@@ -240,6 +244,9 @@ func (s *Socket) end(reason Reason, err error) bool {
 	}
 	for _, ack := range acks {
 		ack.fail(ErrDisconnected)
+	}
+	for w := range waits {
+		w.end(s.reason)
 	}
 	if before != connected {
 		s.cancel(s.reason)
@@ -317,16 +324,6 @@ func (s *Socket) recover(event string) {
 	}
 }
 
-// failed calls the ErrorHandler, whose own panic is logged.
-func (s *Socket) failed(event string, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.server.opts.Logger.Error("socketio: panic in Options.ErrorHandler", "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	s.server.opts.ErrorHandler(s, event, err)
-}
-
 // handle runs the handler of an event.
 func (s *Socket) handle(e *Event) {
 	defer s.recover(e.packet.Event)
@@ -337,6 +334,7 @@ func (s *Socket) handle(e *Event) {
 	})
 	h := s.handler(e.packet.Event)
 	if h == nil {
+		s.unhandled(e)
 		return
 	}
 	start, traced := time.Time{}, s.server.opts.Trace.EventHandled
@@ -352,9 +350,24 @@ func (s *Socket) handle(e *Event) {
 	}
 }
 
+// unhandled tells those who look for it of an event that nothing handles: its name
+// may be misspelt. For the protocol that is no error.
+func (s *Socket) unhandled(e *Event) {
+	log := s.server.opts.Logger
+	if !log.Enabled(s.ctx, slog.LevelDebug) {
+		return
+	}
+	seen := false
+	s.eachTable(func(t *table) { seen = seen || len(t.any) > 0 })
+	if !seen {
+		log.Debug("socketio: no handler for the event", "namespace", s.ns.name, "socket", s.id, "event", e.packet.Event)
+	}
+}
+
 func (s *Socket) handlerFailed(e *Event, err error) {
-	s.failed(e.packet.Event, err)
-	if e.packet.HasID && !e.replied.Load() {
+	ask := e.packet.HasID && !e.replied.Load()
+	s.report(e.packet.Event, err, ask)
+	if ask {
 		e.Reply(s.server.opts.ErrorReply(err))
 	}
 }
@@ -372,15 +385,4 @@ func (s *Socket) handler(event string) Handler {
 		return s.ns.merged.handlers(outer, &emptyTable, inner)[event]
 	}
 	return outer.wrapped[event]
-}
-
-// asError finds the errors in err that a client may see.
-func asError(err error) (*Error, *ArgError) {
-	var e *Error
-	var arg *ArgError
-	if errors.As(err, &e) {
-		return e, nil
-	}
-	errors.As(err, &arg)
-	return nil, arg
 }

@@ -61,7 +61,7 @@ func (l local) DeliverAck(ctx context.Context, sel cluster.Selector, f cluster.F
 	event, args := eventArgs(payload)
 	asked := l.n.selectLocal(sel)
 	for _, s := range asked {
-		if !s.expect(id, remoteQuestion{answer}) {
+		if s.expect(id, remoteQuestion{answer}) != nil {
 			continue
 		}
 		s.sawOutgoing(event, args)
@@ -97,7 +97,7 @@ func (l local) Sockets(sel cluster.Selector) []cluster.SocketInfo {
 // JoinRooms implements cluster.Local.
 func (l local) JoinRooms(sel cluster.Selector, rooms []string) {
 	for _, s := range l.n.selectLocal(sel) {
-		s.Join(rooms...)
+		s.joinQuietly(rooms)
 	}
 }
 
@@ -177,6 +177,7 @@ func (r *connectRegistry) HandleServerSide(event string, h ServerSideHandler) {
 	if reservedServerSide[event] {
 		panic(fmt.Sprintf("socketio: %q is a reserved event name", event))
 	}
+	mustNotBeNil(h == nil, "HandleServerSide")
 	r.change(func(t *table) {
 		if t.serverSide[event] != nil {
 			panic(fmt.Sprintf("socketio: server-side event %q has a handler already", event))

@@ -84,7 +84,7 @@ func TestViolations(t *testing.T) {
 		"SU8 namespace in front of it": {`42abc["message-with-ack",1,"2"]`},
 		"O5 unexpected binary":         {"b:\x01"},
 		"O5 text amid attachments":     {`451-["x",{"_placeholder":true,"num":0}]`, `42["y"]`},
-		"O5 too many attachments":      {`4511-["x"]`},
+		"O5 too many attachments":      {`451001-["x"]`},
 		"C-04 reserved name":           {`42["disconnect"]`},
 		"C-04 name no string":          {`42[{"toString":"x"}]`},
 		"event before the reply":       {"40/slow", `42/slow,["x"]`},

@@ -21,6 +21,7 @@ type QueuePolicy = engineio.QueuePolicy
 const (
 	QueueDisconnect = engineio.QueueDisconnect // the client is disconnected, with reason SlowConsumer
 	QueueReject     = engineio.QueueReject     // the message is not sent; Emit to one socket returns ErrQueueFull
+	QueueDropOldest = engineio.QueueDropOldest // the oldest events in the queue are lost; see Options.QueuePolicy
 )
 
 // Options are the options of a server. The zero value of each field means its
@@ -35,25 +36,103 @@ type Options struct {
 	// CloseTimeout is how long a closing connection may take to fetch what is
 	// queued for it; 30 s by default.
 	CloseTimeout time.Duration
+	// PollTimeout answers a poll that has waited for so long, if nothing was to be
+	// sent. Set it below the limit of a timeout middleware in front of the server. By
+	// default a poll waits until there is something, and at most for the next ping.
+	PollTimeout time.Duration
 	// ConnectTimeout is how long a connection may be open without having joined a
 	// namespace; 45 s by default.
 	ConnectTimeout time.Duration
+	// AttachmentTimeout is how long each attachment of a packet may take to come;
+	// 1 min by default. Then the connection is closed.
+	AttachmentTimeout time.Duration
+
 	// MaxPayload is the greatest size of an incoming message or POST body, in
 	// bytes; 1,000,000 by default.
 	MaxPayload int64
-	// MaxAttachments is the greatest number of binary attachments of a packet; 10
-	// by default. It concerns the default parser only.
-	MaxAttachments int
-	// MaxInflight is how many events of a socket may wait for their handlers
-	// before the server stops reading from its connection; 1024 by default. While a
-	// Call waits for an answer of the client, reading goes on, and a client of which
-	// 16 times as many events wait (and at least 4096) is disconnected.
-	MaxInflight int
-
+	// MaxPacketsPerPayload is how many packets a POST of a client on polling may
+	// have. More close the connection. By default it depends on MaxPayload, and is far
+	// more than clients send.
+	MaxPacketsPerPayload int
+	// MaxPreConnectBytes is the size in bytes of all that a client may send before it
+	// has joined its first namespace, auth included; 64 KiB by default. Beyond, the
+	// connection is closed.
+	MaxPreConnectBytes int
 	// MaxNamespaces is how many namespaces a connection may be in at a time, those
 	// included whose handlers still run after it has left; 100 by default. Beyond,
-	// it gets connect_error.
+	// it gets connect_error. (A connection that was refused 1000 times without having
+	// joined a namespace in between is closed.)
 	MaxNamespaces int
+	// MaxNamespaceLength is the greatest length in bytes of the name of a namespace
+	// that a client asks for; 512 by default. A packet with a longer one closes the
+	// connection. The query that clients of version 2 put behind it is not counted.
+	// It concerns the default parser only, as do the other limits of packets:
+	// MaxEventLength, MaxArguments, MaxDepth, MaxAttachments and MaxAttachmentBytes.
+	MaxNamespaceLength int
+	// MaxEventLength is the greatest length in bytes of an event name that a client
+	// sends; 256 by default. A longer one closes the connection.
+	MaxEventLength int
+	// MaxArguments is the greatest number of arguments of an event or acknowledgement
+	// that a client sends; 1000 by default. More close the connection.
+	MaxArguments int
+	// MaxDepth is how deeply arrays and objects may be nested in what a client sends,
+	// the list of arguments included; 512 by default. Deeper ones close the connection.
+	MaxDepth int
+	// MaxAttachments is the greatest number of binary attachments of a packet that a
+	// client sends; 1000 by default. More close the connection. (The Node.js server
+	// takes 10.)
+	MaxAttachments int
+	// MaxAttachmentBytes is the greatest total size of the attachments of a packet that
+	// a client sends; 16 MiB by default. More close the connection.
+	MaxAttachmentBytes int64
+	// MaxInflight and MaxInflightBytes are how many events of a socket may wait for
+	// their handlers, and with how many bytes of memory, before the server stops
+	// reading from its connection; 1024 and 16 MiB by default. A single event may be
+	// larger. While a Call waits for an answer of the client, reading goes on, and a
+	// client of which 16 times as many events wait (and at least 4096), or twice as
+	// many bytes, is disconnected.
+	MaxInflight      int
+	MaxInflightBytes int
+	// MaxPendingAcks is how many acknowledgements of a client may be awaited at a time;
+	// 10,000 by default. Beyond, Call and Ask return ErrTooManyCalls, and CallAll
+	// counts the client among those who did not answer.
+	MaxPendingAcks int
+	// MaxRooms is how many rooms a socket may be in, its own not counted; 4096 by
+	// default. Beyond, Join returns ErrTooManyRooms.
+	MaxRooms int
+	// MaxRoomLength is the greatest length in bytes of the name of a room; 512 by
+	// default. Join returns ErrRoomNameTooLong for longer ones.
+	MaxRoomLength int
+	// EventLimiter makes the limiter of a socket's events, which may refuse some: see
+	// [TokenBuckets]. It is called when the connect middleware have let the socket in,
+	// so that it can know the user. A nil limiter refuses nothing. By default there is
+	// none.
+	EventLimiter func(s *Socket) EventLimiter
+
+	// MaxSessions is how many connections there may be, those being opened included;
+	// 100,000 by default. Beyond, handshakes are refused with status 503 and
+	// Retry-After. The process must be allowed that many open files.
+	MaxSessions int
+	// MaxSessionsPerIP is how many connections one client address (see
+	// TrustedProxies) may have; of IPv6, a /64. Beyond, handshakes are refused with
+	// status 429 and Retry-After. It is off by default: behind a proxy that is not
+	// in TrustedProxies all clients have the same address, as have the people behind
+	// one NAT.
+	MaxSessionsPerIP int
+	// MaxHandshakesPerSecond is how many handshakes may begin in a second. Beyond, they
+	// are refused with status 503 and Retry-After before AllowRequest is called, so
+	// that clients that all come back after a restart come one after the other. It is
+	// off by default: how many the machine takes depends on what a handshake and the
+	// connect middleware do.
+	MaxHandshakesPerSecond float64
+	// MaxPendingHandshakes is how many handshakes may be under way, whose AllowRequest
+	// has not returned; 4,096 by default. Beyond, they are refused with status 503 and
+	// Retry-After.
+	MaxPendingHandshakes int
+	// MaxHeaderBytes is the greatest size in bytes of what is kept of a handshake: URL,
+	// host and headers, with 32 bytes added for each header and query parameter; 16 KiB
+	// by default. Larger ones are refused with status 431.
+	MaxHeaderBytes int
 
 	// Transports are the transports that are offered, "polling" and "websocket";
 	// both by default.
@@ -86,9 +165,20 @@ type Options struct {
 	// CORS admits pages of other origins. By default only requests of the same
 	// host, or without an Origin header, are served.
 	CORS *CORS
+	// TrustedProxies are the reverse proxies in front of the server: IP addresses,
+	// CIDR prefixes, or "unix" for peers on Unix sockets. What these add to the
+	// X-Forwarded-For header is believed, and nothing else. Each must append to the
+	// header or replace it. By default there are none, and the address of a client is
+	// that of its peer.
+	TrustedProxies []string
 	// AllowRequest decides on each handshake. An error refuses it with status 403
 	// and the error's text.
 	AllowRequest func(r *http.Request) error
+	// BindSession returns what the connections of a client are bound to: the user, a
+	// cookie, the address. Each request of a connection must give the value that its
+	// handshake gave; others are refused as if the session did not exist. It must not
+	// block. By default who knows the id of a session may use it.
+	BindSession func(r *http.Request) string
 	// GenerateID makes the id of a session, which must be unique and hard to guess.
 	GenerateID func(r *http.Request) (string, error)
 	// OnInitialHeaders may add headers to the answer to a handshake.
@@ -98,11 +188,16 @@ type Options struct {
 	// OnConnectionError is told of each refused request.
 	OnConnectionError func(*engineio.ConnectionError)
 
-	// MaxQueueBytes and MaxQueueMessages bound what is queued for one client;
-	// 16 MiB and 10,000 by default.
+	// MaxQueueBytes and MaxQueueMessages bound what is queued for one client, in bytes
+	// of memory (an event takes 256 besides its data, and so does each attachment) and
+	// in messages; 16 MiB and 10,000 by default.
 	MaxQueueBytes    int
 	MaxQueueMessages int
-	// QueuePolicy says what happens beyond; the client is disconnected by default.
+	// QueuePolicy says what happens beyond; the client is disconnected by default. With
+	// QueueDropOldest the events are lost that have waited longest, and if none can be,
+	// the new one (Emit to one socket returns ErrQueueFull then). Acknowledgements, and
+	// the packets that make and end connections, are never lost: if they alone fill the
+	// queue, the client is disconnected. Recovery does not bring lost events back.
 	QueuePolicy QueuePolicy
 
 	// Parser is the packet format; JSON by default. Clients must use the same.
@@ -114,11 +209,14 @@ type Options struct {
 	KeepEmptyChildNamespaces bool
 
 	// ErrorHandler gets the errors of handlers, among them *ArgError and
-	// *PanicError, and those of the protocol. It logs them by default.
+	// *PanicError, and those of the protocol. By default they are logged: at level
+	// Warn, panics at level Error, and at level Debug an *Error or *ArgError that the
+	// client was told.
 	ErrorHandler func(s *Socket, event string, err error)
 	// ErrorReply makes the acknowledgement of an event whose handler returned an
-	// error. By default it is {"error": message}, with the data of an *Error; the
-	// message of other errors than *Error and *ArgError is "internal error".
+	// error, or that was refused by its EventLimiter. By default it is
+	// {"error": message}, with the data of an *Error; the message of an *ArgError is
+	// what its Public says, that of other errors "internal error".
 	ErrorReply func(err error) any
 
 	// Logger is slog.Default() by default.
@@ -157,12 +255,18 @@ type Recovery struct {
 }
 
 const (
-	defaultConnectTimeout   = 45 * time.Second
-	defaultMaxInflight      = 1024
-	defaultMaxNamespaces    = 100
-	defaultMaxQueueMessages = 10_000
-	defaultMaxQueueBytes    = 16 << 20
-	defaultMaxDisconnection = 2 * time.Minute
+	defaultConnectTimeout     = 45 * time.Second
+	defaultAttachmentTimeout  = time.Minute
+	defaultMaxPreConnectBytes = 64 << 10
+	defaultMaxNamespaces      = 100
+	defaultMaxInflight        = 1024
+	defaultMaxInflightBytes   = 16 << 20
+	defaultMaxPendingAcks     = 10_000
+	defaultMaxRooms           = 4096
+	defaultMaxRoomLength      = 512
+	defaultMaxQueueMessages   = 10_000
+	defaultMaxQueueBytes      = 16 << 20
+	defaultMaxDisconnection   = 2 * time.Minute
 )
 
 // withDefaults returns a copy of o with the defaults filled in.
@@ -171,13 +275,9 @@ func (o *Options) withDefaults() *Options {
 	if o != nil {
 		c = *o
 	}
-	setDefault(&c.ConnectTimeout, defaultConnectTimeout)
-	setDefault(&c.MaxInflight, defaultMaxInflight)
-	setDefault(&c.MaxNamespaces, defaultMaxNamespaces)
-	setDefault(&c.MaxQueueMessages, defaultMaxQueueMessages)
-	setDefault(&c.MaxQueueBytes, defaultMaxQueueBytes)
+	c.limit()
 	if c.Parser == nil {
-		c.Parser = &parser.JSON{MaxAttachments: c.MaxAttachments}
+		c.Parser = c.parser()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -196,13 +296,37 @@ func (o *Options) withDefaults() *Options {
 		f := *c.Forwarding
 		c.Forwarding = &f
 	}
-	if c.ErrorHandler == nil {
-		c.ErrorHandler = c.logError
-	}
 	if c.ErrorReply == nil {
 		c.ErrorReply = defaultErrorReply
 	}
 	return &c
+}
+
+// limit fills in the limits that are not left to the engine or the parser.
+func (o *Options) limit() {
+	setDefault(&o.ConnectTimeout, defaultConnectTimeout)
+	setDefault(&o.AttachmentTimeout, defaultAttachmentTimeout)
+	setDefault(&o.MaxPreConnectBytes, defaultMaxPreConnectBytes)
+	setDefault(&o.MaxNamespaces, defaultMaxNamespaces)
+	setDefault(&o.MaxInflight, defaultMaxInflight)
+	setDefault(&o.MaxInflightBytes, defaultMaxInflightBytes)
+	setDefault(&o.MaxPendingAcks, defaultMaxPendingAcks)
+	setDefault(&o.MaxRooms, defaultMaxRooms)
+	setDefault(&o.MaxRoomLength, defaultMaxRoomLength)
+	setDefault(&o.MaxQueueMessages, defaultMaxQueueMessages)
+	setDefault(&o.MaxQueueBytes, defaultMaxQueueBytes)
+}
+
+// parser returns the default parser.
+func (o *Options) parser() *parser.JSON {
+	return &parser.JSON{
+		MaxNamespaceLength: o.MaxNamespaceLength,
+		MaxEventLength:     o.MaxEventLength,
+		MaxArguments:       o.MaxArguments,
+		MaxDepth:           o.MaxDepth,
+		MaxAttachments:     o.MaxAttachments,
+		MaxAttachmentBytes: o.MaxAttachmentBytes,
+	}
 }
 
 func setDefault[T comparable](v *T, d T) {
@@ -227,7 +351,16 @@ func (o *Options) engine() *engineio.Options {
 		PingTimeout:                   o.PingTimeout,
 		UpgradeTimeout:                o.UpgradeTimeout,
 		CloseTimeout:                  o.CloseTimeout,
+		PollTimeout:                   o.PollTimeout,
 		MaxPayload:                    o.MaxPayload,
+		MaxPacketsPerPayload:          o.MaxPacketsPerPayload,
+		MaxSessions:                   o.MaxSessions,
+		MaxSessionsPerIP:              o.MaxSessionsPerIP,
+		MaxHandshakesPerSecond:        o.MaxHandshakesPerSecond,
+		MaxPendingHandshakes:          o.MaxPendingHandshakes,
+		MaxHeaderBytes:                o.MaxHeaderBytes,
+		TrustedProxies:                o.TrustedProxies,
+		BindSession:                   o.BindSession,
 		Transports:                    o.Transports,
 		DisableUpgrades:               o.DisableUpgrades,
 		AllowEIO3:                     o.AllowEIO3,
@@ -247,32 +380,4 @@ func (o *Options) engine() *engineio.Options {
 		Logger:                        o.Logger,
 		Trace:                         o.Trace.Engine,
 	}
-}
-
-func (o *Options) logError(s *Socket, event string, err error) {
-	attrs := []any{slog.String("namespace", s.Namespace().Name()), slog.String("socket", s.ID()), slog.Any("error", err)}
-	if event != "" {
-		attrs = append(attrs, slog.String("event", event))
-	}
-	if p, ok := err.(*PanicError); ok {
-		o.Logger.Error("socketio: panic in a handler", append(attrs, slog.String("stack", string(p.Stack)))...)
-		return
-	}
-	o.Logger.Warn("socketio: handler failed", attrs...)
-}
-
-// errorReply is the default acknowledgement of a failed event.
-type errorReply struct {
-	Error string `json:"error"`
-	Data  any    `json:"data,omitempty"`
-}
-
-func defaultErrorReply(err error) any {
-	switch e, arg := asError(err); {
-	case e != nil:
-		return errorReply{Error: e.Message, Data: e.Data}
-	case arg != nil:
-		return errorReply{Error: arg.Error()}
-	}
-	return errorReply{Error: "internal error"}
 }

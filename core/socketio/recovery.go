@@ -228,9 +228,9 @@ func (n *Namespace) endLive(pid string) {
 func (o *Options) fitsQueue(missed []*cluster.Message) bool {
 	bytes := 0
 	for _, m := range missed {
-		bytes += len(m.Payload.JSON)
+		bytes += engineio.MessageOverhead + len(m.Payload.JSON) + maxOffset
 		for _, a := range m.Payload.Attachments {
-			bytes += len(a)
+			bytes += engineio.MessageOverhead + cap(a)
 		}
 	}
 	return (o.MaxQueueMessages < 0 || len(missed) < o.MaxQueueMessages) && (o.MaxQueueBytes < 0 || bytes < o.MaxQueueBytes)

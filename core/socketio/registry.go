@@ -50,6 +50,19 @@ func (r *registry) change(f func(*table)) {
 	r.table.Store(&t)
 }
 
+// mustNotBeNil panics where the fault is, rather than when the function is called.
+func mustNotBeNil(isNil bool, method string) {
+	if isNil {
+		panic("socketio: nil given to " + method)
+	}
+}
+
+// isNil reports whether there is nothing behind h.
+func isNil(h Handler) bool {
+	f, ok := h.(HandlerFunc)
+	return h == nil || ok && f == nil
+}
+
 // add returns list with v, leaving what others hold of list alone.
 func add[T any](list []T, v T) []T { return append(slices.Clip(list), v) }
 
@@ -59,8 +72,8 @@ func (r *registry) Handle(event string, h Handler) {
 	if err := checkName(event); err != nil {
 		panic(err.Error())
 	}
-	if h == nil {
-		panic("socketio: nil handler")
+	if isNil(h) {
+		panic(fmt.Sprintf("socketio: nil handler for event %q", event))
 	}
 	r.change(func(t *table) {
 		if _, ok := t.plain[event]; ok {
@@ -79,6 +92,7 @@ func (r *registry) Handle(event string, h Handler) {
 // UseEvents wraps the handlers of all events, those registered later too. The
 // first middleware is the outermost.
 func (r *registry) UseEvents(middleware func(Handler) Handler) {
+	mustNotBeNil(middleware == nil, "UseEvents")
 	r.change(func(t *table) {
 		t.wrap = add(t.wrap, middleware)
 		t.rewrap()
@@ -130,24 +144,28 @@ func (m *mergedHandlers) handlers(outer, middle, inner *table) map[string]Handle
 // OnAny registers a function that sees every incoming event before its handler
 // does, also those that have none.
 func (r *registry) OnAny(fn func(context.Context, *Event)) {
+	mustNotBeNil(fn == nil, "OnAny")
 	r.change(func(t *table) { t.any = add(t.any, fn) })
 }
 
 // OnAnyOutgoing registers a function that sees every event that is sent, once for
 // each socket that gets it. It must not block nor change args.
 func (r *registry) OnAnyOutgoing(fn func(s *Socket, event string, args []any)) {
+	mustNotBeNil(fn == nil, "OnAnyOutgoing")
 	r.change(func(t *table) { t.anyOutgoing = add(t.anyOutgoing, fn) })
 }
 
 // OnDisconnecting registers a function that runs when a socket has been
 // disconnected, while its Rooms still tell where it was.
 func (r *registry) OnDisconnecting(fn func(*Socket, Reason)) {
+	mustNotBeNil(fn == nil, "OnDisconnecting")
 	r.change(func(t *table) { t.disconnecting = add(t.disconnecting, fn) })
 }
 
 // OnDisconnect registers a function that runs last of all of a socket's
 // handlers.
 func (r *registry) OnDisconnect(fn func(*Socket, Reason)) {
+	mustNotBeNil(fn == nil, "OnDisconnect")
 	r.change(func(t *table) { t.disconnect = add(t.disconnect, fn) })
 }
 
@@ -163,11 +181,13 @@ type connectRegistry struct{ registry }
 // its text. A middleware may block, use the socket's Auth and Handshake, set its
 // values and join rooms; it should obey ctx, which ends with the connection.
 func (r *connectRegistry) Use(fn func(context.Context, *Socket) error) {
+	mustNotBeNil(fn == nil, "Use")
 	r.change(func(t *table) { t.use = add(t.use, fn) })
 }
 
 // OnConnect registers a function that runs first of all of a socket's handlers,
 // once the socket is connected. Its error goes to Options.ErrorHandler.
 func (r *connectRegistry) OnConnect(fn func(context.Context, *Socket) error) {
+	mustNotBeNil(fn == nil, "OnConnect")
 	r.change(func(t *table) { t.connect = add(t.connect, fn) })
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -41,6 +42,7 @@ type Server struct {
 	saving     context.Context // ends when sessions cannot be kept any more
 	stopSaving context.CancelFunc
 	saveFailed throttle
+	logged     throttles // what clients can make happen
 
 	live sync.WaitGroup // one for each socket whose last handler has not returned
 }
@@ -124,8 +126,13 @@ func (s *Server) Engine() *engineio.Server { return s.engine }
 // Of returns the namespace of that name; a missing "/" in front is added. It is
 // created if it does not exist, and never removed. If its name matches a regular
 // expression given to OfMatch, it becomes a child of that dynamic namespace.
+//
+// It panics if the name has a comma, with which no packet could name it.
 func (s *Server) Of(name string) *Namespace {
 	name = normalize(name)
+	if strings.Contains(name, ",") {
+		panic(fmt.Sprintf("socketio: the name of namespace %q has a comma", name))
+	}
 	s.mu.RLock()
 	n := s.namespaces[name]
 	s.mu.RUnlock()
@@ -155,6 +162,7 @@ func normalize(name string) string {
 // from Of, which also keeps it from being removed: one that was removed reaches
 // nobody, even if another of its name was made since.
 func (s *Server) OfMatch(re *regexp.Regexp) *DynamicNamespace {
+	mustNotBeNil(re == nil, "OfMatch")
 	return s.addDynamic(&DynamicNamespace{
 		server: s,
 		re:     re,
@@ -166,6 +174,7 @@ func (s *Server) OfMatch(re *regexp.Regexp) *DynamicNamespace {
 // the client gave as auth (a JSON object or nil). It may block until ctx ends;
 // it runs on a goroutine of the client that wants to connect.
 func (s *Server) OfFunc(match func(ctx context.Context, name string, auth json.RawMessage) bool) *DynamicNamespace {
+	mustNotBeNil(match == nil, "OfFunc")
 	return s.addDynamic(&DynamicNamespace{server: s, match: match})
 }
 
@@ -196,6 +205,7 @@ func (s *Server) dynamicNamespaces() []*DynamicNamespace {
 // created from now on. Clients are connected to the namespace after it has
 // returned. If it panics, the namespace is not created.
 func (s *Server) OnNewNamespace(fn func(*Namespace)) {
+	mustNotBeNil(fn == nil, "OnNewNamespace")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onNew = append(slices.Clip(s.onNew), fn)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,9 +33,11 @@ type Socket struct {
 	state     atomic.Int32 // changes with mu held
 	recovered bool         // set before connected
 	merged    mergedHandlers
+	limiter   EventLimiter // used by the reader alone; set before connected
 
 	mu       sync.Mutex
 	acks     map[uint64]pendingAck
+	waits    map[*wait]struct{} // for room in the client's queue
 	data     map[string]any
 	final    []string        // the rooms at the time of the disconnect
 	held     []heldEvent     // events that came between activation and the CONNECT packet
@@ -158,7 +159,12 @@ func (s *Socket) sendNow(out *engineio.Outgoing) error {
 	if s.state.Load() == activating && s.hold(out, "") {
 		return nil
 	}
-	err := s.conn.session.Send(out)
+	return sendError(s.conn.session.Send(out))
+}
+
+// sendError is what an error of the session means for who sends something. That a
+// volatile event is dropped is none.
+func sendError(err error) error {
 	switch {
 	case err == nil || errors.Is(err, engineio.ErrDropped):
 		return nil
@@ -210,36 +216,6 @@ func (s *Socket) skips(offset string) bool {
 	}
 	delete(s.replayed, offset)
 	return true
-}
-
-// Join puts the socket into rooms. It has no effect once the socket is
-// disconnected. In a connect middleware the rooms are only noted, and count when
-// the socket is connected.
-func (s *Socket) Join(rooms ...string) {
-	if s.state.Load() != ended { // its id may be that of a recovered socket by now
-		s.ns.index.Join(s.id, rooms...)
-	}
-}
-
-// Leave takes the socket out of rooms; those that it is not in are ignored. It has
-// no effect once the socket is disconnected: it has left all rooms then.
-func (s *Socket) Leave(rooms ...string) {
-	if s.state.Load() != ended {
-		s.ns.index.Leave(s.id, rooms...)
-	}
-}
-
-// Rooms returns the rooms of the socket, its own id included. In an
-// OnDisconnecting function it returns those that the socket was in; after that,
-// none.
-func (s *Socket) Rooms() []string {
-	s.mu.Lock()
-	final := slices.Clone(s.final)
-	s.mu.Unlock()
-	if final != nil {
-		return final
-	}
-	return s.ns.index.Rooms(s.id)
 }
 
 // To returns a broadcaster to the sockets that are in any of rooms, except this

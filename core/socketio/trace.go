@@ -23,6 +23,9 @@ type Trace struct {
 	Disconnected func(s *Socket, reason Reason)
 	// EventReceived is called for each incoming event.
 	EventReceived func(s *Socket, event string)
+	// EventRefused is called for each event that an EventLimiter refused, after
+	// EventReceived.
+	EventRefused func(s *Socket, event string, err error)
 	// EventHandled is called when the handler of an event has returned, with the
 	// time that it took and its error. Events without a handler are not counted.
 	EventHandled func(s *Socket, event string, d time.Duration, err error)

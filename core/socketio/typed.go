@@ -18,6 +18,7 @@ type None = parser.None
 // acknowledgement, it gets one without values when fn has returned. Everything
 // else is as said at Registrar.Handle.
 func On[T any](r Registrar, event string, fn func(context.Context, *Socket, T) error) {
+	mustNotBeNil(fn == nil, "On")
 	r.Handle(event, HandlerFunc(func(ctx context.Context, e *Event) error {
 		var v T
 		if err := e.packet.Args.DecodeOne(&v); err != nil {
@@ -33,6 +34,7 @@ func On[T any](r Registrar, event string, fn func(context.Context, *Socket, T) e
 // OnCall is like On, for an event that is answered: what fn returns is the
 // acknowledgement. Use [None] as R for one without values.
 func OnCall[T, R any](r Registrar, event string, fn func(context.Context, *Socket, T) (R, error)) {
+	mustNotBeNil(fn == nil, "OnCall")
 	r.Handle(event, HandlerFunc(func(ctx context.Context, e *Event) error {
 		var v T
 		if err := e.packet.Args.DecodeOne(&v); err != nil {
@@ -119,6 +121,7 @@ func (t EventType[T]) On(r Registrar, fn func(context.Context, *Socket, T) error
 // OnClient registers a handler for the event at the client's end. See
 // client.On.
 func (t EventType[T]) OnClient(s ClientSocket, fn func(context.Context, T) error) {
+	mustNotBeNil(fn == nil, "OnClient")
 	s.Handle(t.Name, func(ctx context.Context, args parser.Args) ([]any, error) {
 		var v T
 		if err := args.DecodeOne(&v); err != nil {
@@ -148,6 +151,7 @@ func (t CallType[T, R]) On(r Registrar, fn func(context.Context, *Socket, T) (R,
 // OnClient registers a handler for the event at the client's end. See
 // client.OnCall.
 func (t CallType[T, R]) OnClient(s ClientSocket, fn func(context.Context, T) (R, error)) {
+	mustNotBeNil(fn == nil, "OnClient")
 	s.Handle(t.Name, func(ctx context.Context, args parser.Args) ([]any, error) {
 		var v T
 		if err := args.DecodeOne(&v); err != nil {

@@ -127,12 +127,23 @@ func (x *Index[M]) Delete(id string) []string {
 
 // Join puts the member into rooms. It reports false if there is no such member.
 func (x *Index[M]) Join(id string, rooms ...string) bool {
+	member, _ := x.JoinWithin(-1, id, rooms...)
+	return member
+}
+
+// JoinWithin is Join for a member that may be in limit rooms at most, its own not
+// counted; a negative limit is none. If these would be more, fits is false and it
+// joins none of them.
+func (x *Index[M]) JoinWithin(limit int, id string, rooms ...string) (member, fits bool) {
 	sh := x.shard(id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	e := sh.members[id]
 	if e == nil {
-		return false
+		return false, true
+	}
+	if limit >= 0 && !e.mayJoin(limit, id, rooms) {
+		return true, false
 	}
 	for _, room := range rooms {
 		if room == id {
@@ -141,7 +152,22 @@ func (x *Index[M]) Join(id string, rooms ...string) bool {
 			sh.enter(room, e.member)
 		}
 	}
-	return true
+	return true, true
+}
+
+// mayJoin reports whether the member would come to be in no more than limit rooms.
+func (e *entry[M]) mayJoin(limit int, id string, rooms []string) bool {
+	n := len(e.rooms.list)
+	if n+len(rooms) <= limit {
+		return true
+	}
+	added := make(map[string]struct{})
+	for _, room := range rooms {
+		if room != id && !e.rooms.has(room) {
+			added[room] = struct{}{}
+		}
+	}
+	return len(added) == 0 || n+len(added) <= limit
 }
 
 // Leave takes the member out of rooms; those that it is not in are ignored.

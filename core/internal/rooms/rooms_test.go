@@ -64,6 +64,37 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+// The limit counts rooms, not calls nor names given twice, and not a member's own.
+func TestJoinWithin(t *testing.T) {
+	x, _ := fill(t, 1)
+	join := func(limit int, rooms ...string) bool {
+		member, fits := x.JoinWithin(limit, "m0", rooms...)
+		if !member {
+			t.Error("the member is not found")
+		}
+		return fits
+	}
+	if !join(3, "a", "b", "a", "m0") || !join(3, "a", "b", "c", "m0", "c") || !join(3, "a", "b", "c") || !join(3) {
+		t.Error("too few at the limit")
+	}
+	if join(3, "a", "d") || join(2, "d") || join(0, "d") {
+		t.Error("too many beyond the limit")
+	}
+	if got := x.Rooms("m0"); !slices.Equal(got, []string{"m0", "a", "b", "c"}) {
+		t.Errorf("rooms %q", got)
+	}
+	if !join(-1, "d", "e") || !join(0, "a", "m0") {
+		t.Error("what is no limit")
+	}
+	x.Leave("m0", "a", "b", "c")
+	if !join(3, "f") || join(3, "g") {
+		t.Error("after leaving")
+	}
+	if member, fits := x.JoinWithin(0, "unknown", "a"); member || !fits {
+		t.Error("an unknown member")
+	}
+}
+
 func TestHiddenUntilActivated(t *testing.T) {
 	x := rooms.New[*member]()
 	m := &member{"a"}

@@ -10,13 +10,20 @@ import "sync"
 type Queue[T any] struct {
 	// Run runs one task. It must not panic.
 	Run func(T)
+	// Weigh, if set, tells the weight of a task, always the same one. It must be fast.
+	Weigh func(T) int
+	// MaxWeight is how much the tasks may weigh that wait before PushWait waits: 0 or
+	// less means no limit. A task that would be alone is let in whatever it weighs.
+	MaxWeight int
 
 	mu      sync.Mutex
 	tasks   []T // waiting; the runner takes all of them at once
 	pending int // waiting or taken by the runner, but not started
+	weight  int // of those
 	running bool
 	room    chan struct{} // non-nil while somebody waits in PushWait; closed when there is room
 	limit   int           // of the one who waits
+	wanted  int           // weight of what that one has
 	lifted  bool          // PushWait does not wait
 }
 
@@ -28,19 +35,25 @@ func (q *Queue[T]) Push(t T) {
 }
 
 // While PushWait must not wait, it accepts this many times its limit, and at least
-// liftedLimit.
+// liftedLimit, and this many times MaxWeight.
 const (
 	liftedFactor = 16
 	liftedLimit  = 4096
+	liftedWeight = 2
 )
 
-// PushWait appends a task as soon as fewer than limit wait, and reports whether
-// it did: it gives up when done is closed. While the limit is lifted (see Lift) it
-// never waits, and gives up if 16 times as many wait, and at least 4096.
+// PushWait appends a task as soon as fewer than limit wait (0 or less means no
+// limit), and no more than MaxWeight, and reports whether it did: it gives up when
+// done is closed. While the limits are lifted (see Lift) it never waits, and gives up
+// if 16 times as many wait, and at least 4096, or twice as much weight.
 func (q *Queue[T]) PushWait(t T, limit int, done <-chan struct{}) bool {
+	weight := 0
+	if q.Weigh != nil {
+		weight = q.Weigh(t)
+	}
 	for {
 		q.mu.Lock()
-		if q.pending < limit || q.lifted && q.pending < max(liftedFactor*limit, liftedLimit) {
+		if q.fitsLocked(weight, limit) {
 			q.pushLocked(t)
 			q.mu.Unlock()
 			return true
@@ -50,7 +63,7 @@ func (q *Queue[T]) PushWait(t T, limit int, done <-chan struct{}) bool {
 			return false
 		}
 		if q.room == nil {
-			q.room, q.limit = make(chan struct{}), limit
+			q.room, q.limit, q.wanted = make(chan struct{}), limit, weight
 		}
 		room := q.room
 		q.mu.Unlock()
@@ -60,6 +73,18 @@ func (q *Queue[T]) PushWait(t T, limit int, done <-chan struct{}) bool {
 			return false
 		}
 	}
+}
+
+// fitsLocked reports whether PushWait may append a task.
+func (q *Queue[T]) fitsLocked(weight, limit int) bool {
+	most := q.MaxWeight
+	if q.lifted {
+		most *= liftedWeight
+		if limit > 0 {
+			limit = max(liftedFactor*limit, liftedLimit)
+		}
+	}
+	return (limit <= 0 || q.pending < limit) && (most <= 0 || q.pending == 0 || q.weight+weight <= most)
 }
 
 // Lift says whether the limits of PushWait are lifted, because the running task
@@ -84,6 +109,9 @@ func (q *Queue[T]) Len() int {
 func (q *Queue[T]) pushLocked(t T) {
 	q.tasks = append(q.tasks, t)
 	q.pending++
+	if q.Weigh != nil {
+		q.weight += q.Weigh(t)
+	}
 	if !q.running {
 		q.running = true
 		go q.drain()
@@ -119,17 +147,20 @@ func (q *Queue[T]) drain() {
 			var zero T
 			batch[i] = zero // what is done need not wait for the rest to be freed
 			next = i + 1
-			q.start()
+			q.start(t)
 			q.Run(t)
 		}
 	}
 }
 
 // start counts a task as started and wakes those who wait for room.
-func (q *Queue[T]) start() {
+func (q *Queue[T]) start(t T) {
 	q.mu.Lock()
 	q.pending--
-	if q.room != nil && q.pending < q.limit {
+	if q.Weigh != nil {
+		q.weight -= q.Weigh(t)
+	}
+	if q.room != nil && q.fitsLocked(q.wanted, q.limit) {
 		close(q.room)
 		q.room = nil
 	}

@@ -170,3 +170,63 @@ func BenchmarkPush(b *testing.B) {
 	}
 	wg.Wait()
 }
+
+// Weight makes PushWait wait as numbers do: at the limit there is room, one beyond
+// there is none, and something alone always fits.
+func TestWeight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		q := serial.Queue[int]{Run: func(int) { <-gate }, Weigh: func(n int) int { return n }, MaxWeight: 10}
+		q.Push(1)
+		synctest.Wait() // it runs, and counts no more
+		if !q.PushWait(99, 0, nil) {
+			t.Fatal("what is alone was not let in")
+		}
+		pushed := make(chan bool, 1)
+		push := func(n int) { pushed <- q.PushWait(n, 0, nil) }
+		go push(1)
+		synctest.Wait()
+		if len(pushed) > 0 {
+			t.Fatal("let in beside what is too heavy already")
+		}
+		gate <- struct{}{}
+		synctest.Wait()
+		if len(pushed) != 1 || !<-pushed || !q.PushWait(9, 0, nil) {
+			t.Fatal("not let in although it fits the limit")
+		}
+		go push(1)
+		synctest.Wait()
+		if len(pushed) > 0 {
+			t.Fatal("let in beyond the limit")
+		}
+		gate <- struct{}{}
+		synctest.Wait()
+		if len(pushed) != 1 {
+			t.Fatal("not let in although there is room again")
+		}
+		close(gate)
+		synctest.Wait()
+		if q.Len() != 0 {
+			t.Error("not all has run")
+		}
+	})
+}
+
+// Lifted limits hold for weight as well.
+func TestLiftedWeight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		q := serial.Queue[int]{Run: func(int) { <-gate }, Weigh: func(n int) int { return n }, MaxWeight: 10}
+		q.Push(1)
+		synctest.Wait()
+		q.Lift(true)
+		if !q.PushWait(10, 1, nil) || !q.PushWait(10, 1, nil) {
+			t.Error("the lifted limit is too low")
+		}
+		if q.PushWait(1, 1, nil) {
+			t.Error("the lifted limit is too high")
+		}
+		close(gate)
+		synctest.Wait()
+	})
+}

@@ -17,6 +17,8 @@ type wire struct {
 	guard       guard
 	broken      error // the guard's verdict; sticky
 	established bool
+	holds       bool        // response is kept for the first write of Conn
+	response    []byte      // the 101, or nil once it was written
 	verdict     *CloseError // gorilla's close frame, or nil
 	conn        *Conn       // nil before the handshake is done
 	held        *heldClose  // a close frame that gorilla does not know of yet
@@ -24,7 +26,7 @@ type wire struct {
 
 // newWire takes over conn and what r has read from it beyond the request.
 func newWire(conn net.Conn, r *bufio.Reader, o *Options) *wire {
-	w := &wire{Conn: conn, guard: newGuard(o.MaxMessage)}
+	w := &wire{Conn: conn, guard: newGuard(o.MaxMessage), holds: o.HoldResponse}
 	if n := r.Buffered(); n > 0 {
 		w.early = make([]byte, n)
 		// Cannot fail or fall short: the bytes are there.
@@ -70,6 +72,10 @@ func (w *wire) read(p []byte) (int, error) {
 
 func (w *wire) Write(p []byte) (int, error) {
 	if !w.established {
+		if w.holds {
+			w.response = append(w.response, p...)
+			return len(p), nil
+		}
 		return w.Conn.Write(p)
 	}
 	if w.verdict == nil && len(p) >= 4 && p[0] == final|opClose {
@@ -163,6 +169,7 @@ var (
 	errHighBit   = errors.New("length with its highest bit set")
 	errNotMin    = errors.New("length not in its shortest form")
 	errRSV1      = errors.New("RSV1 set")
+	errHalfCode  = errors.New("close frame with half a code")
 	errFragments = errors.New("too many fragments")
 	errTooBig    = errors.New("Max payload size exceeded")
 )
@@ -186,6 +193,9 @@ func (g *guard) frame() error {
 	op := g.header[0] & 0x0f
 	if g.header[0]&rsv1 != 0 && (op != opText && op != opBinary || !g.deflate) {
 		return breach(CodeProtocolError, errRSV1)
+	}
+	if op == opClose && g.left == 1 {
+		return breach(CodeProtocolError, errHalfCode)
 	}
 	if op == opClose && g.hold && g.left <= maxControl && g.header[0] == final|opClose && g.header[1]&masked != 0 {
 		return errClose

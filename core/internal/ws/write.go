@@ -93,7 +93,7 @@ func (c *Conn) writeFrames(frames []Frame) error {
 	if c.isClosing() {
 		return ErrClosed
 	}
-	b := batches.Get().(*batch)
+	b := c.newBatch()
 	defer b.free()
 	for i := range frames {
 		if err := c.add(b, &frames[i]); err != nil {
@@ -101,6 +101,15 @@ func (c *Conn) writeFrames(frames []Frame) error {
 		}
 	}
 	return c.flush(b)
+}
+
+// newBatch returns an empty batch, or the first one with the response to the
+// handshake. It is called with the right to write.
+func (c *Conn) newBatch() *batch {
+	b := batches.Get().(*batch)
+	b.buf = append(b.buf, c.wire.response...)
+	c.wire.response = nil
+	return b
 }
 
 // add puts one frame into the batch, and writes the batch whenever it is large.
@@ -206,7 +215,9 @@ func (c *Conn) send(buf []byte, bufs *net.Buffers) (err error) {
 	return c.writeErr
 }
 
-// armDeadline starts the write timeout, unless a close has set a last one.
+// armDeadline starts the write timeout, unless a close has set a last one. A deadline
+// is made to last for more than one write, since setting it costs as much as encoding
+// a small message.
 func (c *Conn) armDeadline() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -215,8 +226,13 @@ func (c *Conn) armDeadline() {
 	}
 	var deadline time.Time
 	if c.writeTimeout > 0 {
-		deadline = time.Now().Add(c.writeTimeout)
+		now := time.Now()
+		if c.deadline.Sub(now) >= c.writeTimeout {
+			return
+		}
+		deadline = now.Add(c.writeTimeout + c.writeTimeout/4)
 	}
+	c.deadline = deadline
 	c.wire.Conn.SetWriteDeadline(deadline)
 }
 
@@ -233,7 +249,7 @@ func (c *Conn) control(op byte, payload []byte) error {
 		return c.writeErr
 	}
 	payload = payload[:min(len(payload), 125)]
-	b := batches.Get().(*batch)
+	b := c.newBatch()
 	defer b.free()
 	b.header(final|op, len(payload))
 	b.buf = append(b.buf, payload...)

@@ -85,6 +85,37 @@ func TestWriteIsOneSystemCall(t *testing.T) {
 	}
 }
 
+// The response to a handshake goes out with what is written first, whatever that is.
+func TestHoldResponse(t *testing.T) {
+	for name, test := range map[string]struct {
+		write func(*ws.Conn) error
+		want  []byte
+	}{
+		"frames": {func(c *ws.Conn) error { return c.Write(ws.Frame{Payload: []byte("a")}, ws.Frame{Payload: []byte("b")}) }, []byte("\x81\x01a\x81\x01b")},
+		"close":  {func(c *ws.Conn) error { return c.Close(1001, "") }, []byte("\x88\x02\x03\xe9")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, server := net.Pipe()
+			defer client.Close()
+			r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request(""))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := ws.Upgrade(pipeWriter{ResponseWriter: httptest.NewRecorder(), conn: server}, r, nil, &ws.Options{HoldResponse: true})
+			if err != nil { // a pipe has no buffers: it would hang, if anything was written
+				t.Fatal(err)
+			}
+			defer c.CloseNow()
+			go test.write(c)
+			buf := make([]byte, 1024)
+			n, err := client.Read(buf)
+			if err != nil || !bytes.HasPrefix(buf[:n], []byte("HTTP/1.1 101 ")) || !bytes.HasSuffix(buf[:n], append([]byte("\r\n\r\n"), test.want...)) {
+				t.Errorf("first write: %q, %v", buf[:n], err)
+			}
+		})
+	}
+}
+
 func firstByte(f ws.Frame) byte {
 	if f.Binary {
 		return 0x82
@@ -213,15 +244,25 @@ func TestPreparedIsShared(t *testing.T) {
 	}
 }
 
-// A shut window does not hold the writer for ever.
+// A shut window does not hold the writer for ever: a minute after a first write, up to
+// a quarter more later.
 func TestWriteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, _ := pipePair(t, nil, "")
+		c, p := pipePair(t, nil, "")
 		c.SetWriteTimeout(time.Minute)
+		for range 2 {
+			written := make(chan error, 1)
+			go func() { written <- c.Write(ws.Frame{Payload: []byte("x")}) }()
+			p.want(0x81, "x")
+			if err := <-written; err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(16 * time.Second)
+		}
 		start := time.Now()
 		err := c.Write(ws.Frame{Payload: []byte("x")})
-		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Minute {
-			t.Errorf("Write: %v after %v", err, time.Since(start))
+		if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took < time.Minute || took > 75*time.Second {
+			t.Errorf("Write: %v after %v", err, took)
 		}
 		if again := c.Write(ws.Frame{Payload: []byte("x")}); again != err {
 			t.Errorf("Write after %v: %v", err, again)

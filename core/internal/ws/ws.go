@@ -46,11 +46,15 @@ type Options struct {
 	// ReadBufferSize is in bytes; default 1024. It is held as long as the
 	// connection. Messages can be larger.
 	ReadBufferSize int
-	// WriteTimeout is how long the kernel may take to accept up to 256 KiB;
-	// default 30 s, negative means for ever.
+	// WriteTimeout is how long the kernel may take to accept up to 256 KiB, or up to
+	// a quarter longer; default 30 s, negative means for ever.
 	WriteTimeout time.Duration
 	// CloseTimeout bounds all of Close; default 5 s.
 	CloseTimeout time.Duration
+	// HoldResponse keeps the response to the handshake back, for the first write to
+	// take it along: one system call, and one packet, less for each connection that
+	// begins with a message of the server.
+	HoldResponse bool
 	// Linger is how long an ordinary close frame of the peer (code 1000 or none) is
 	// left unanswered to read what some clients send behind it; default 0. See
 	// Conn.ExpectClose.
@@ -95,10 +99,11 @@ type Conn struct {
 
 	mu           sync.Mutex // never held while anything blocks
 	writeTimeout time.Duration
-	closing      bool   // a close has begun: deadlines are fixed, no new writes
-	closed       bool   // the network connection is closed
-	handover     bool   // the writer is giving up its right, and takes no more pongs
-	pong         []byte // to be sent by the holder of writing
+	deadline     time.Time // of writes, as it was last set
+	closing      bool      // a close has begun: deadlines are fixed, no new writes
+	closed       bool      // the network connection is closed
+	handover     bool      // the writer is giving up its right, and takes no more pongs
+	pong         []byte    // to be sent by the holder of writing
 }
 
 func newConn(w *wire, g *websocket.Conn, o *Options) *Conn {
@@ -143,7 +148,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 // now on.
 func (c *Conn) SetWriteTimeout(d time.Duration) {
 	c.mu.Lock()
-	c.writeTimeout = d
+	c.writeTimeout, c.deadline = d, time.Time{}
 	c.mu.Unlock()
 }
 

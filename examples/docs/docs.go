@@ -1,0 +1,3 @@
+// Package docs has tests of docs/deployment.md and SECURITY.md: what they show and name
+// exists.
+package docs
