@@ -3,10 +3,13 @@ package engineio_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -454,6 +457,58 @@ func TestShutdownIsQuickForIdleClients(t *testing.T) {
 	defer cancel()
 	if err := f.engine.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+// Need 47: a peer that does not answer the close frame, or does not even read it, is
+// given up when the time of whoever closes is over, not when the close handshake is.
+func TestShutdownGivesUpNeed47(t *testing.T) {
+	const patience = 300 * time.Millisecond
+	for name, c := range map[string]struct {
+		end  func(*fixture, *recorder) error
+		want time.Duration
+		err  error
+	}{
+		"Shutdown": {func(f *fixture, _ *recorder) error {
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			return f.engine.Shutdown(ctx)
+		}, patience, context.DeadlineExceeded},
+		"Close of the server": {func(f *fixture, r *recorder) error {
+			r.session.Close()
+			synctest.Wait()
+			return f.engine.Close()
+		}, 0, nil},
+		"Abort": {func(f *fixture, r *recorder) error {
+			r.session.Close()
+			synctest.Wait()
+			r.session.Abort(engineio.ForcedClose, nil)
+			return f.engine.Shutdown(context.Background())
+		}, 0, nil},
+	} {
+		for _, reads := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, reads), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f, stop := startInMemory(t, nil)
+					defer stop()
+					ws := f.dialPipe(t, "")
+					defer ws.Close()
+					parseOpen(t, ws.read(t))
+					r := f.session(t)
+					if reads {
+						go io.Copy(io.Discard, ws.NetConn())
+					}
+					began := time.Now()
+					if err := c.end(f, r); err != c.err {
+						t.Errorf("error %v, want %v", err, c.err)
+					}
+					if took := time.Since(began); took != c.want {
+						t.Errorf("took %v, want %v", took, c.want)
+					}
+					r.wantClosed(t, engineio.ForcedClose)
+				})
+			})
+		}
 	}
 }
 

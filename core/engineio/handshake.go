@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Handshake describes the request that opened a session. It is a copy: it stays
-// valid after the request ended. Do not change it.
+// Handshake describes the request that opened a session. It stays valid after the
+// request ended, and belongs to the caller.
 type Handshake struct {
 	// Context carries the values of the request's context and is never cancelled.
 	Context context.Context
@@ -31,17 +31,58 @@ type Handshake struct {
 	Time time.Time
 }
 
-// of fills in what r says, and returns h.
-func (h *Handshake) of(r *http.Request) *Handshake {
-	u := *r.URL
-	h.Context = context.WithoutCancel(r.Context())
-	h.Header = r.Header.Clone()
-	h.URL, h.Query = &u, u.Query()
-	h.Host, h.RemoteAddr = r.Host, r.RemoteAddr
-	h.TLS = r.TLS
-	h.Time = time.Now()
-	return h
+// opening is what a session keeps of the request that opened it. The maps of a
+// Handshake would take as much memory as the rest of the session.
+type opening struct {
+	context          context.Context
+	header           []string // names and values in turns
+	url              url.URL
+	host, remoteAddr string
+	client           netip.Addr
+	tls              *tls.ConnectionState
+	time             time.Time
 }
+
+// of fills in what r says, and returns o.
+func (o *opening) of(r *http.Request) *opening {
+	o.context = context.WithoutCancel(r.Context())
+	o.header = flatten(r.Header)
+	o.url = *r.URL
+	o.host, o.remoteAddr, o.tls = r.Host, r.RemoteAddr, r.TLS
+	o.time = time.Now()
+	return o
+}
+
+func flatten(h http.Header) []string {
+	n := 0
+	for _, values := range h {
+		n += 2 * len(values)
+	}
+	flat := make([]string, 0, n)
+	for name, values := range h {
+		for _, v := range values {
+			flat = append(flat, name, v)
+		}
+	}
+	return flat
+}
+
+// Handshake describes the request that opened the session. Each call makes a new copy.
+func (s *Session) Handshake() *Handshake {
+	o := s.opening
+	h := make(http.Header, len(o.header)/2)
+	for i := 0; i < len(o.header); i += 2 {
+		h[o.header[i]] = append(h[o.header[i]], o.header[i+1])
+	}
+	u := o.url
+	return &Handshake{
+		Context: o.context, Header: h, URL: &u, Query: u.Query(), Host: o.host, RemoteAddr: o.remoteAddr,
+		ClientIP: o.client, TLS: o.tls, Time: o.time,
+	}
+}
+
+// Context returns Handshake().Context.
+func (s *Session) Context() context.Context { return s.opening.context }
 
 // randomID returns 120 random bits as 20 characters.
 func randomID(*http.Request) (string, error) {

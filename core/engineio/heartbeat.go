@@ -89,7 +89,7 @@ func (s *Session) pingLocked() {
 // chatterLocked counts a packet that says nothing, and reports false if it is one
 // too many. The time is looked at only here: ordinary traffic pays nothing for it.
 func (s *Session) chatterLocked() bool {
-	interval := uint16(time.Since(s.handshake.Time) / s.server.opts.PingInterval)
+	interval := uint16(time.Since(s.opening.time) / s.server.opts.PingInterval)
 	if interval != s.beat.interval {
 		s.beat.interval, s.beat.chatter = interval, 0
 	}

@@ -32,7 +32,7 @@ func (s *Server) admit(q *request) *ConnectionError {
 	if limit := s.opts.MaxHeaderBytes; limit >= 0 && !fits(q.r, limit) {
 		return q.headersTooLarge()
 	}
-	q.handshake = &Handshake{ClientIP: s.ClientIP(q.r)}
+	q.opening = &opening{client: s.ClientIP(q.r)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o, a := &s.opts, &s.admissions
@@ -43,7 +43,7 @@ func (s *Server) admit(q *request) *ConnectionError {
 		return q.tooManyPending()
 	case over(len(s.sessions)+a.opening, o.MaxSessions):
 		return q.tooManySessions()
-	case o.MaxSessionsPerIP > 0 && a.clients[network(q.handshake.ClientIP)] >= o.MaxSessionsPerIP:
+	case o.MaxSessionsPerIP > 0 && a.clients[network(q.opening.client)] >= o.MaxSessionsPerIP:
 		return q.tooManyOfClient()
 	case o.MaxHandshakesPerSecond > 0 && !a.takeToken(o.MaxHandshakesPerSecond):
 		return q.tooManyHandshakes()
@@ -51,7 +51,7 @@ func (s *Server) admit(q *request) *ConnectionError {
 	a.pending++
 	a.opening++
 	if o.MaxSessionsPerIP > 0 {
-		a.clients[network(q.handshake.ClientIP)]++
+		a.clients[network(q.opening.client)]++
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func (s *Server) dismiss(q *request) {
 	s.admissions.pending--
 	if !q.registered {
 		s.admissions.opening--
-		s.uncountLocked(q.handshake.ClientIP)
+		s.uncountLocked(q.opening.client)
 	}
 }
 
@@ -136,7 +136,7 @@ func (q *request) tooManySessions() *ConnectionError {
 
 func (q *request) tooManyOfClient() *ConnectionError {
 	e := q.tooMany(http.StatusTooManyRequests, "TOO_MANY_SESSIONS_PER_IP", "Too many sessions", jitter(5, 15))
-	e.client = q.handshake.ClientIP
+	e.client = q.opening.client
 	e.Context["address"] = e.client
 	e.advice = "one address has as many sessions as Options.MaxSessionsPerIP allows: if it is that of a proxy, " +
 		"list the proxy in Options.TrustedProxies and let it set X-Forwarded-For; if many people share it, raise the limit"

@@ -166,6 +166,12 @@ type Options struct {
 	// concurrently, and must not block. Nil: who knows the id of a session may use it.
 	BindSession func(r *http.Request) string
 
+	// KeepReaders keeps a goroutine for each websocket. By default, on Linux and for
+	// connections that are TCP as the process sees them (not TLS), one that has been
+	// silent for some seconds is watched by the server instead (epoll), and takes
+	// neither a goroutine nor a buffer.
+	KeepReaders bool
+
 	// Logger receives warnings, rate-limited per cause. Default slog.Default().
 	Logger *slog.Logger
 	// Trace holds hooks for metrics. Nil: none.

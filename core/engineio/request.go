@@ -23,7 +23,7 @@ type request struct {
 
 	// Of handshakes that admit has seen.
 	registered bool // there is a session now, which counts itself
-	handshake  *Handshake
+	opening    *opening
 }
 
 func newRequest(w http.ResponseWriter, r *http.Request) *request {

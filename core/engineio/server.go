@@ -10,9 +10,11 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gosocketio/sio/core/internal/packet"
+	"github.com/gosocketio/sio/core/internal/ws"
 )
 
 // Server serves Engine.IO, protocol 4 and, if allowed, 3. It is an http.Handler
@@ -23,6 +25,8 @@ type Server struct {
 	ioTimeout time.Duration // for reading a body and for writing anything
 	proxies   proxies
 	warnings  warnings
+	parker    ws.Parker
+	sweeps    atomic.Uint32 // how often sweep has run, and one
 
 	// running counts the open sessions and the goroutines that belong to them.
 	// It is only raised for something that a counted one vouches for, or under mu.
@@ -35,6 +39,7 @@ type Server struct {
 	refusing   bool       // no new sessions
 	ended      [64]string // ids of sessions that ended last, a ring
 	oldest     int        // in ended
+	sweeping   bool       // sweep is going to run
 }
 
 // NewServer returns a server with a copy of opts; nil means all defaults. It
@@ -42,6 +47,7 @@ type Server struct {
 // transports, an invalid cookie, origin pattern or proxy).
 func NewServer(opts *Options) *Server {
 	s := &Server{opts: opts.withDefaults(), sessions: make(map[string]*Session)}
+	s.sweeps.Store(1)
 	s.proxies = parseProxies(s.opts.TrustedProxies)
 	s.admissions.clients = make(map[netip.Addr]int)
 	if s.opts.Logger == nil {
@@ -108,6 +114,7 @@ func (s *Server) openPolling(q *request) {
 		return
 	}
 	session := newSession(s, id, q)
+	session.wake = make(chan struct{}, 1)
 	if refused := s.register(q, session); refused != nil {
 		s.refuse(q, refused)
 		return
@@ -165,10 +172,9 @@ func newSession(s *Server, id string, q *request) *Session {
 		base64:    q.base64,
 		jsonp:     q.hasJSONP && !q.upgrade,
 		jsonpCall: packet.JSONPIndex(q.jsonp),
-		handshake: q.handshake.of(q.r),
+		opening:   q.opening.of(q.r),
 		bound:     s.binding(q.r),
 		done:      make(chan struct{}),
-		wake:      make(chan struct{}, 1),
 		receiving: true, // until OnConnection has returned
 	}
 }
@@ -231,6 +237,7 @@ func (s *Server) register(q *request, session *Session) *ConnectionError {
 		return q.idRefusal(errUsedID)
 	}
 	s.sessions[session.id] = session
+	s.sweepLaterLocked()
 	s.running.Add(1)
 	s.admissions.opening--
 	q.registered = true
@@ -241,7 +248,7 @@ func (s *Server) forget(session *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, session.id)
-	s.uncountLocked(session.handshake.ClientIP)
+	s.uncountLocked(session.opening.client)
 	s.ended[s.oldest] = session.id
 	s.oldest = (s.oldest + 1) % len(s.ended)
 }

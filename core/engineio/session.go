@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gosocketio/sio/core/internal/packet"
@@ -50,11 +51,13 @@ type Session struct {
 	base64    bool   // the client takes no binary frames or payloads
 	jsonp     bool   // polling answers are scripts
 	jsonpCall string // index of the client's JSONP callback
-	handshake *Handshake
+	opening   *opening
 	bound     *[sha256.Size]byte // nil unless Options.BindSession
 	done      chan struct{}      // closed by end
 	wake      chan struct{}      // capacity 1: the waiting poll should look again
 	handler   Handler            // set once, before the state becomes open
+
+	waitsSince atomic.Uint32 // the number of the last sweep when the reader began to wait; 0 if it does not
 
 	// mu guards what follows. It is never held across I/O or a callback, and no
 	// other lock is taken while it is held.
@@ -104,9 +107,6 @@ func (s *Session) transportLocked() string {
 	}
 	return transportPolling
 }
-
-// Handshake describes the request that opened the session.
-func (s *Session) Handshake() *Handshake { return s.handshake }
 
 // Done is closed when the session has ended. Handler.OnClose may still be to come.
 func (s *Session) Done() <-chan struct{} { return s.done }
@@ -170,7 +170,7 @@ func (s *Session) opened() {
 	s.startHeartbeatLocked()
 	if s.conn != nil {
 		s.server.running.Add(1)
-		go s.read(s.conn)
+		go s.read(s.conn, reader{fresh: true})
 	}
 	if len(s.queue.items) > 0 {
 		s.flushLocked()
@@ -311,8 +311,14 @@ func (s *Session) end(reason Reason, err error) {
 		s.mu.Unlock()
 		return
 	}
-	if s.state == stateClosing && (reason == TransportClose || reason == TransportError) {
-		reason, err = ForcedClose, nil // the peer answered our close, or was gone already
+	farewell := polite(reason)
+	if s.state == stateClosing {
+		// The goodbye is on its way. If the peer has answered it, or was gone already,
+		// it takes its course; else the peer has had its time.
+		farewell = reason == TransportClose || reason == TransportError
+		if farewell {
+			reason, err = ForcedClose, nil
+		}
 	}
 	s.state = stateEnded
 	s.reason, s.err = reason, err
@@ -325,8 +331,8 @@ func (s *Session) end(reason Reason, err error) {
 		s.closeTimer.Stop()
 	}
 	p := s.takeProbeLocked()
-	busy, post, conn := s.receiving, s.post, s.conn
-	if conn != nil && polite(reason) {
+	busy, post, conn, parked := s.receiving, s.post, s.conn, s.conn
+	if conn != nil && farewell {
 		s.server.running.Add(1)
 		go s.goodbye(conn)
 		conn = nil
@@ -337,6 +343,9 @@ func (s *Session) end(reason Reason, err error) {
 	s.server.forget(s)
 	p.close()
 	post.cancel()
+	if parked != nil {
+		s.server.parker.Unpark(parked)
+	}
 	if conn != nil {
 		conn.CloseNow()
 	}

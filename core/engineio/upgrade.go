@@ -107,7 +107,9 @@ func (s *Session) dropProbe(p *probe) {
 func (s *Session) readProbe(p *probe) {
 	defer s.server.running.Done()
 	if s.probed(p) && s.switchTo(p) {
-		s.readFrom(p.conn)
+		if !s.park(p.conn) {
+			s.readFrom(p.conn, reader{})
+		}
 		return
 	}
 	s.dropProbe(p)

@@ -113,14 +113,26 @@ func (s *Server) upgradeRefusal(q *request, err error) *ConnectionError {
 }
 
 // read is the only goroutine that reads from the websocket.
-func (s *Session) read(conn *ws.Conn) {
+func (s *Session) read(conn *ws.Conn, r reader) {
 	defer s.server.running.Done()
-	s.readFrom(conn)
+	s.readFrom(conn, r)
 }
 
-func (s *Session) readFrom(conn *ws.Conn) {
+// readFrom reads until the session ends, or its connection is parked.
+func (s *Session) readFrom(conn *ws.Conn, r reader) {
 	for {
+		s.waitsSince.Store(s.server.sweeps.Load())
 		data, binary, err := conn.Read()
+		s.waitsSince.Store(0)
+		if err == ws.ErrIdle {
+			if s.park(conn) {
+				return
+			}
+			continue
+		}
+		if err == ws.ErrClosed { // exactly: whoever closed it ends the session, and knows why
+			return
+		}
 		if err != nil {
 			s.end(readReason(err), err)
 			return
@@ -130,7 +142,7 @@ func (s *Session) readFrom(conn *ws.Conn) {
 			s.end(ParseError, err)
 			return
 		}
-		if !s.receive(p) {
+		if !s.receive(p) || r.leaves(p) && s.park(conn) {
 			return
 		}
 	}
@@ -173,7 +185,7 @@ func (s *Session) write(conn *ws.Conn) {
 		s.traceWritten(transportWebSocket, batch)
 		err := conn.Write(frames...)
 		clear(frames)
-		if err != nil && !errors.Is(err, ws.ErrClosed) { // or whoever closed it says why
+		if err != nil && err != ws.ErrClosed { // see readFrom
 			s.end(TransportError, err)
 		}
 	}

@@ -1,6 +1,14 @@
 package socketio
 
-import "context"
+import (
+	"context"
+
+	"github.com/gosocketio/sio/core/engineio"
+	"github.com/gosocketio/sio/core/parser"
+)
+
+// Layers returns what the layers below get of the options.
+func (o *Options) Layers() (*engineio.Options, *parser.JSON) { return o.engine(), o.parser() }
 
 // Keyring is what session ids and forwarded requests are tagged with.
 type Keyring = keyring

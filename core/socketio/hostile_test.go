@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gosocketio/sio/core/cluster"
 	"github.com/gosocketio/sio/core/socketio"
 )
 
@@ -241,6 +242,51 @@ func TestDeepJSON(t *testing.T) {
 	c.want(fmt.Sprintf("431[%d]", depth))
 }
 
+// C-21: what comes from the bus is data. What is no event reaches no client, and what
+// follows it does.
+func TestBadMessagesOfTheBus(t *testing.T) {
+	bus := cluster.NewMemory(nil)
+	h := serve(t, &socketio.Options{Cluster: bus})
+	barrier(h.sio)
+	c := h.connect()
+	if err := h.sio.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	evil, err := cluster.Join(t.Context(), bus, "/", "evil", struct{ cluster.Local }{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer evil.Close()
+	post := func(m cluster.Message) {
+		if err := evil.Post(&m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, payload := range []cluster.Payload{
+		{}, {JSON: []byte("[")}, {JSON: []byte("[}")}, {JSON: []byte("[]")}, {JSON: []byte(`[{}]`)}, {JSON: []byte(`[""]`)},
+		{JSON: []byte(`["x",1],["y"]`)}, {JSON: []byte("\x93\xa6kraken\x85")}, {JSON: []byte(`["x"` + strings.Repeat("\x00", 23984) + "]")},
+		{JSON: []byte(`["x",` + strings.Repeat("[", 1<<20) + "]")},
+		{JSON: []byte(`["x",{"_placeholder":true,"num":1}]`), Attachments: [][]byte{{1}}},
+	} {
+		post(cluster.Message{Type: cluster.Broadcast, Payload: payload})
+		post(cluster.Message{Type: cluster.Broadcast, Payload: payload, RequestID: "r", From: "evil"})
+		post(cluster.Message{Type: cluster.ServerSideEmit, Payload: payload, RequestID: "r", From: "evil"})
+		post(cluster.Message{Type: cluster.BroadcastAck, Payload: payload, RequestID: "unknown", From: "evil"})
+	}
+	post(cluster.Message{Type: cluster.Type(99)})
+	post(cluster.Message{Type: cluster.Type(-1)})
+	post(cluster.Message{Type: cluster.SocketsJoin, Rooms: []string{strings.Repeat("r", 1<<20)}})
+	post(cluster.Message{Type: cluster.Broadcast, Payload: cluster.Payload{JSON: []byte(`[7,"numbers are names"]`)}})
+	post(cluster.Message{Type: cluster.Broadcast, Payload: cluster.Payload{JSON: []byte(`["good"]`)}})
+	c.want(`42[7,"numbers are names"]`, `42["good"]`)
+	c.sync()
+	for s := range h.sio.Sockets() {
+		if rooms := s.Rooms(); len(rooms) != 1 {
+			t.Errorf("in %d rooms", len(rooms))
+		}
+	}
+}
+
 // C-30: what clients send can put no lines and no control characters into the log.
 func TestLogInjection(t *testing.T) {
 	const evil = "x\r\nlevel=ERROR msg=forged \x1b[2J\u2028\x00"
@@ -312,7 +358,6 @@ func TestSessionIDStaysSecret(t *testing.T) {
 	}))
 	watcher := h.connect()
 	victim := h.connect()
-	watcher.send(`42["who"]`)
 	until := func(event string) {
 		for {
 			m := watcher.next()
@@ -325,6 +370,7 @@ func TestSessionIDStaysSecret(t *testing.T) {
 		}
 	}
 	until("came")
+	watcher.send(`42["who"]`)
 	until("is there")
 	until("is there")
 	victim.close()

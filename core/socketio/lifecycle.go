@@ -36,7 +36,7 @@ var (
 
 func newSocket(c *conn, name string, auth json.RawMessage) *Socket {
 	s := &Socket{conn: c, server: c.server, name: name, auth: auth}
-	s.ctx, s.cancel = context.WithCancelCause(c.session.Handshake().Context)
+	s.ctx, s.cancel = context.WithCancelCause(c.session.Context())
 	s.queue = serial.Queue[*Event]{Run: s.run, Weigh: (*Event).weight, MaxWeight: c.server.opts.MaxInflightBytes}
 	s.id = c.socketID(name)
 	return s
@@ -236,6 +236,7 @@ func (s *Socket) end(reason Reason, err error) bool {
 	s.reason = &DisconnectError{Reason: reason, Err: err}
 	acks, waits := s.acks, s.waits
 	s.acks, s.waits, s.held = nil, nil, nil
+	s.forgetReplayedLocked()
 	s.queue.Lift(false)
 	s.mu.Unlock()
 

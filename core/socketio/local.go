@@ -23,17 +23,24 @@ func (l local) Deliver(sel cluster.Selector, f cluster.Flags, payload cluster.Pa
 	if l.n.server.opts.Recovery == nil {
 		offset = ""
 	}
+	event, args, err := eventArgs(payload)
+	if err != nil {
+		l.bad(err)
+		return
+	}
 	out, err := l.n.eventOut(payload, f, offset)
 	if err != nil {
 		l.bad(err)
 		return
 	}
-	event, args := eventArgs(payload)
 	l.n.fanOut(sel, out, event, args, offset)
 }
 
 func (l local) bad(err error) {
-	l.n.server.opts.Logger.Warn("socketio: an event of another node could not be sent", "namespace", l.n.name, "error", err)
+	if l.n.server.logged.due("bus: " + err.Error()) {
+		l.n.server.opts.Logger.Warn("socketio: an event of another node could not be sent; reported once a minute for each cause",
+			"namespace", l.n.name, "error", err)
+	}
 }
 
 // remoteQuestion is the pendingAck for an event that another node asks about.
@@ -51,6 +58,11 @@ func (q remoteQuestion) fail(error) {}
 
 // DeliverAck implements cluster.Local.
 func (l local) DeliverAck(ctx context.Context, sel cluster.Selector, f cluster.Flags, payload cluster.Payload, answer func(string, cluster.Payload)) (clients []string) {
+	event, args, err := eventArgs(payload)
+	if err != nil {
+		l.bad(err)
+		return nil
+	}
 	id := l.n.ackID.Add(1)
 	enc, err := l.n.frame(parser.Header{Type: parser.Event, Namespace: l.n.name, ID: id, HasID: true}, payload)
 	if err != nil {
@@ -58,7 +70,6 @@ func (l local) DeliverAck(ctx context.Context, sel cluster.Selector, f cluster.F
 		return nil
 	}
 	out := flags{noCompress: f.NoCompress}.outgoing(enc)
-	event, args := eventArgs(payload)
 	asked := l.n.selectLocal(sel)
 	for _, s := range asked {
 		if s.expect(id, remoteQuestion{answer}) != nil {

@@ -1,6 +1,8 @@
 package socketio
 
 import (
+	"errors"
+
 	"github.com/gosocketio/sio/core/cluster"
 	"github.com/gosocketio/sio/core/engineio"
 	"github.com/gosocketio/sio/core/parser"
@@ -82,16 +84,34 @@ func (n *Namespace) eventOut(p cluster.Payload, f cluster.Flags, offset string) 
 	return flags{volatile: f.Volatile, noCompress: f.NoCompress}.outgoing(enc), nil
 }
 
-// eventArgs returns the name and the arguments of an event, for OnAnyOutgoing.
-func eventArgs(p cluster.Payload) (event string, args []any) {
+// eventName returns the first of the arguments: a string or, as clients may send it, a
+// number.
+func eventName(args parser.Args) string {
+	raw := args.Raw(0)
+	if len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') {
+		return string(raw)
+	}
+	var name string
+	args.Decode(0, &name)
+	return name
+}
+
+var errNoEvent = errors.New("it has no name")
+
+// eventArgs returns the name and the arguments of an event, for OnAnyOutgoing. An
+// error means that it is no event that clients could be sent.
+func eventArgs(p cluster.Payload) (event string, args []any, err error) {
 	decoded, err := decodePayload(p)
-	if err != nil || decoded.Len() == 0 || decoded.Decode(0, &event) != nil {
-		return "", nil
+	if err != nil {
+		return "", nil, err
+	}
+	if event = eventName(decoded); event == "" {
+		return "", nil, errNoEvent
 	}
 	for i := 1; i < decoded.Len(); i++ {
 		var v any
 		decoded.Decode(i, &v) // it is JSON: it was split
 		args = append(args, v)
 	}
-	return event, args
+	return event, args, nil
 }

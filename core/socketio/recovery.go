@@ -121,7 +121,7 @@ func (e *loggedEvent) log(node *cluster.Node) error {
 func (e *loggedEvent) deliverLater(offset string) {
 	var args []any
 	if e.to == nil {
-		_, args = eventArgs(e.payload)
+		_, args, _ = eventArgs(e.payload) // they were encoded here
 	}
 	if err := e.deliver(offset, args); err != nil && e.to == nil {
 		local{e.ns}.bad(err)
@@ -259,11 +259,19 @@ func (r *restoredSession) missed(s *Socket) []missedEvent {
 			list = append(list, missedEvent{out})
 		}
 	}
-	s.mu.Lock()
-	s.replayed = replayed
-	s.mu.Unlock()
-	time.AfterFunc(replayedTimeout, s.forgetReplayed)
+	s.remember(replayed)
 	return list
+}
+
+// remember keeps the offsets that recovery sends, for a while.
+func (s *Socket) remember(replayed map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Load() == ended {
+		return
+	}
+	s.replayed = replayed
+	s.forgetting = time.AfterFunc(replayedTimeout, s.forgetReplayed)
 }
 
 // replayedTimeout is how long an event may take from being kept to the sockets.
@@ -272,7 +280,15 @@ const replayedTimeout = time.Minute
 func (s *Socket) forgetReplayed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.forgetReplayedLocked()
+}
+
+func (s *Socket) forgetReplayedLocked() {
 	s.replayed = nil
+	if s.forgetting != nil {
+		s.forgetting.Stop() // it would keep the socket, which may have ended
+		s.forgetting = nil
+	}
 }
 
 // save keeps the state of a socket that has ended, if its client may come back.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -524,4 +525,40 @@ func TestRoomListener(t *testing.T) {
 		}
 		h.sio.Close()
 	})
+}
+
+// A recovered socket that has ended is not kept by what recovery noted for it.
+func TestRecoveredSocketIsForgotten(t *testing.T) {
+	h := serve(t, &socketio.Options{Recovery: &socketio.Recovery{}})
+	collected := make(chan struct{})
+	h.sio.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		if s.Recovered() {
+			runtime.AddCleanup(s, func(done chan struct{}) { close(done) }, collected)
+		}
+		return s.Emit("hi")
+	})
+	gone := make(chan struct{}, 2)
+	h.sio.OnDisconnect(func(*socketio.Socket, socketio.Reason) { gone <- struct{}{} })
+	c := h.dial()
+	sid, pid := c.join("/", "")
+	offset := c.wantLogged(`42["hi"]`)
+	c.close()
+	receive(t, gone)
+	c = h.dial()
+	if again, _ := c.join("/", fmt.Sprintf(`{"pid":%q,"offset":%q}`, pid, offset)); again != sid {
+		t.Fatal("not recovered")
+	}
+	c.close()
+	receive(t, gone)
+	deadline := time.After(patience)
+	for {
+		runtime.GC()
+		select {
+		case <-collected:
+			return
+		case <-deadline:
+			t.Fatal("the socket is kept")
+		case <-time.After(time.Millisecond):
+		}
+	}
 }

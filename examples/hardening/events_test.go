@@ -1,3 +1,5 @@
+//go:build linux
+
 package hardening_test
 
 import (
@@ -55,6 +57,12 @@ func (c *Control) Do(o Order, _ *bool) error {
 		return c.app.sio.To(roomOf(o.Tag)).DisconnectSockets(true)
 	case "emit":
 		return s.Emit("text", strings.Repeat("x", o.Bytes))
+	case "farewell":
+		for i := range farewells {
+			s.Emit("down", i+1)
+			time.Sleep(o.Pause)
+		}
+		s.Disconnect(true)
 	case "fill":
 		fill(s, strings.Repeat("x", o.Bytes))
 	case "flood":
@@ -99,12 +107,15 @@ func (c *Control) Release(_ bool, _ *bool) error {
 	return nil
 }
 
+// lastWords is the event that goes before a shutdown.
+const lastWords = "last words"
+
 // Shutdown says some last words to all and shuts the server down within a time.
 func (c *Control) Shutdown(within time.Duration, result *ShutdownResult) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	for i := range 3 {
-		c.app.sio.Emit("last words", i+1)
+		c.app.sio.Emit(lastWords, i+1)
 	}
 	began := time.Now()
 	if err := c.app.sio.Shutdown(ctx); err != nil {

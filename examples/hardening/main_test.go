@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package hardening_test attacks a server over real sockets, with everything that bad
 // networks and bad people do: resets at each step, peers that vanish or never read,
 // floods, upgrades that race with messages, shutdowns with everyone still there.
@@ -5,7 +7,7 @@
 // The server runs in a process of its own, so that its goroutines, memory, file
 // descriptors and processor time are nobody else's. The clients are made of bytes: they
 // do one step at a time, and nothing by themselves. By default the numbers are small
-// enough for every day;
+// enough for every day (on Linux, whose /proc they read);
 //
 //	go test ./hardening -full -v
 //

@@ -1,3 +1,5 @@
+//go:build linux
+
 package hardening_test
 
 import (
@@ -29,6 +31,7 @@ import (
 type config struct {
 	PingInterval, PingTimeout time.Duration
 	ConnectTimeout            time.Duration
+	CloseTimeout              time.Duration
 	MaxPayload                int64
 	MaxQueueBytes             int
 	RejectFull                bool    // the queue policy is to reject
@@ -131,6 +134,7 @@ func (c config) options() *socketio.Options {
 		PingInterval:                  c.PingInterval,
 		PingTimeout:                   c.PingTimeout,
 		ConnectTimeout:                c.ConnectTimeout,
+		CloseTimeout:                  c.CloseTimeout,
 		MaxPayload:                    c.MaxPayload,
 		MaxQueueBytes:                 c.MaxQueueBytes,
 		MaxSessions:                   c.MaxSessions,

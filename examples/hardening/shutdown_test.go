@@ -1,3 +1,5 @@
+//go:build linux
+
 package hardening_test
 
 import (
@@ -155,7 +157,8 @@ func TestShutdownGivesUp(t *testing.T) {
 	eventually(t, "for the handler", func() bool { return p.counts(t).Held == 1 })
 	result := call[ShutdownResult](t, p, "Shutdown", 300*time.Millisecond)
 	t.Logf("it gave up after %v", result.Took.Round(time.Millisecond))
-	if result.Error != "context deadline exceeded" || result.Took > 10*time.Second {
+	// A client may take 5 s to answer a close frame, but not if the context says otherwise.
+	if result.Error != "context deadline exceeded" || result.Took > 4*time.Second {
 		t.Errorf("shutdown took %v: %q", result.Took, result.Error)
 	}
 	p.refuses(t)

@@ -1,3 +1,5 @@
+//go:build linux
+
 package hardening_test
 
 import (
@@ -18,6 +20,7 @@ type traveller struct {
 	down   int        // number of the last that came
 	wrong  error      // the first that was not the next
 	report string     // the server's, when it came
+	ended  bool       // the server has disconnected the socket
 }
 
 // legTime is how long a leg between client and server takes at most.
@@ -38,8 +41,12 @@ func (v *traveller) take(packet string) {
 		v.report = report
 		return
 	}
+	if packet == "41" {
+		v.ended = true
+		return
+	}
 	_, err := fmt.Sscanf(packet, `42["down",%d]`, &n)
-	if (err != nil || n != v.down+1) && v.wrong == nil {
+	if (err != nil || n != v.down+1 || v.ended) && v.wrong == nil {
 		v.wrong = fmt.Errorf("after message %d from the server came %s", v.down, packet)
 	}
 	v.down = n
@@ -220,23 +227,132 @@ func TestUpgrades(t *testing.T) {
 	p.calm(t)
 }
 
+// journey returns what became of the traveller, also with an error.
 func (p *process) journey(seed uint64) (v *traveller, took time.Duration, err error) {
-	v = &traveller{random: rand.New(rand.NewPCG(seed, 0))}
-	if v.peer, err = p.open(polling); err != nil {
-		return nil, 0, err
+	v, err = p.traveller(seed, auth{})
+	if err != nil {
+		return v, 0, err
 	}
 	defer v.leave()
-	if err := v.join(auth{}); err != nil {
-		return nil, 0, err
-	}
-	if v.posts, err = p.dial(); err != nil {
-		return nil, 0, err
-	}
 	if err := v.send(`42["start"]`); err != nil {
-		return nil, 0, err
+		return v, 0, err
 	}
 	if took, err = v.travel(seed); err != nil {
-		return nil, 0, err
+		return v, 0, err
 	}
 	return v, took, v.verify()
+}
+
+// traveller connects one.
+func (p *process) traveller(seed uint64, a auth) (v *traveller, err error) {
+	v = &traveller{random: rand.New(rand.NewPCG(seed, 0))}
+	if v.peer, err = p.open(polling); err != nil {
+		return v, err
+	}
+	if v.posts, err = p.dial(); err == nil {
+		err = v.join(a)
+	}
+	if err == nil {
+		err = v.echo() // OnConnect has returned
+	}
+	if err != nil {
+		v.reset()
+	}
+	return v, err
+}
+
+// TestShutdownAmidUpgrades: a shutdown while clients upgrade ends each of them once, and
+// waits for none for long.
+func TestShutdownAmidUpgrades(t *testing.T) {
+	t.Parallel()
+	n := size(100, 3000)
+	p := start(t, config{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		inParallel(n, func(i int) error {
+			if v, _, _ := p.journey(uint64(i)); v.wrong != nil && !strings.Contains(v.wrong.Error(), lastWords) {
+				t.Error(v.wrong)
+			}
+			return nil
+		})
+	})
+	eventually(t, "that they are on the way", func() bool { return p.counts(t).Connects > n/3 })
+	result := call[ShutdownResult](t, p, "Shutdown", patience)
+	t.Logf("shutdown took %v", result.Took.Round(time.Millisecond))
+	if result.Error != "" {
+		t.Errorf("shutdown: %s", result.Error)
+	}
+	group.Wait()
+	if c, _ := p.calm(t); c.Disconnecting != c.Connects {
+		t.Errorf("%d connects, OnDisconnecting %d times", c.Connects, c.Disconnecting)
+	}
+}
+
+// farewells is how many events a socket is sent before it is disconnected.
+const farewells = 20
+
+// TestDisconnectAmidUpgrades (need 30): what was sent before a Disconnect arrives before it,
+// wherever in an upgrade the client is.
+func TestDisconnectAmidUpgrades(t *testing.T) {
+	t.Parallel()
+	p := start(t, config{})
+	if err := inParallel(size(200, 3000), func(i int) error { return p.farewell(uint64(i)) }); err != nil {
+		t.Error(err)
+	}
+	p.calm(t)
+}
+
+func (p *process) farewell(seed uint64) error {
+	a := auth{Tag: fmt.Sprint(seed)}
+	v, err := p.traveller(seed, a)
+	if err != nil {
+		return err
+	}
+	defer v.leave()
+	said := make(chan error, 1)
+	go func() {
+		leg(rand.New(rand.NewPCG(seed, 3)))
+		said <- p.rpc.Call("Control.Do", Order{Tag: a.Tag, What: "farewell", Pause: 3 * time.Millisecond}, new(bool))
+	}()
+	err = v.upgradeUntilClosed(seed)
+	if e := <-said; e != nil {
+		return e
+	}
+	if v.wrong != nil {
+		return v.wrong
+	}
+	if v.down != farewells || !v.ended {
+		return fmt.Errorf("of %d events %d arrived, disconnected: %t; then came %w", farewells, v.down, v.ended, err)
+	}
+	return nil
+}
+
+// upgradeUntilClosed goes over to websocket, and reads until the server closes the session.
+func (v *traveller) upgradeUntilClosed(seed uint64) error {
+	pause, closed := make(chan struct{}), make(chan error, 1)
+	go func() { closed <- v.polls(rand.New(rand.NewPCG(seed, 2)), pause) }()
+	w, err := v.slowProbe()
+	if w != nil {
+		defer w.close()
+	}
+	if err != nil { // the session ends, or it goes on over polling
+		return <-closed
+	}
+	close(pause)
+	if err := <-closed; err != nil {
+		return err
+	}
+	leg(v.random)
+	if err := w.write(frameText("5")); err != nil {
+		return err
+	}
+	v.main.close()
+	v.main, v.ws = w, true
+	for {
+		packet, err := v.receive()
+		if err != nil {
+			return err
+		}
+		v.take(packet)
+	}
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package hardening_test
 
 import (
@@ -198,4 +200,24 @@ func TestWaves(t *testing.T) {
 		}
 	}
 	p.alive(t)
+}
+
+// TestShutdownAmidWave: a shutdown while clients connect and are cut off leaves nothing
+// behind, either.
+func TestShutdownAmidWave(t *testing.T) {
+	t.Parallel()
+	n := size(600, 5000)
+	// Some who polled are gone for good, and events are queued for them: these are waited for.
+	p := start(t, config{CloseTimeout: 2 * time.Second})
+	over := make(chan []error, 1)
+	go func() { over <- p.wave(rand.New(rand.NewPCG(3, 4)), n) }()
+	eventually(t, "that some are connected", func() bool { return p.counts(t).Connects > n/10 })
+	result := call[ShutdownResult](t, p, "Shutdown", patience)
+	t.Logf("shutdown took %v; %d clients came too late for something", result.Took.Round(time.Millisecond), len(<-over))
+	if result.Error != "" {
+		t.Errorf("shutdown: %s", result.Error)
+	}
+	if c, _ := p.calm(t); c.Disconnecting != c.Connects {
+		t.Errorf("%d connects, OnDisconnecting %d times", c.Connects, c.Disconnecting)
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -77,7 +78,7 @@ func (p *proxy) pass(client *net.TCPConn) {
 	}
 	defer p.release(client, server)
 	line := &line{fault: pickFault(), quit: p.quit, client: client, server: server}
-	line.after.Store(int64(200 + rand.IntN(20_000)))
+	line.after.Store(faultAfter())
 	p.faults[line.fault].Add(1)
 	var both sync.WaitGroup
 	both.Go(func() { line.copy(server, client, false) })
@@ -85,13 +86,17 @@ func (p *proxy) pass(client *net.TCPConn) {
 	both.Wait()
 }
 
-// pickFault leaves half of the connections alone.
+// pickFault leaves a few of the connections alone.
 func pickFault() fault {
-	if rand.IntN(2) == 0 {
+	if rand.IntN(10) == 0 {
 		return noFault
 	}
 	return fault(1 + rand.IntN(int(faultKinds)-1))
 }
+
+// faultAfter says after how many bytes a fault is due: within the handshake or within
+// minutes, any order of magnitude as often as the others.
+func faultAfter() int64 { return int64(100 * math.Pow(10, 3.5*rand.Float64())) }
 
 // hold keeps both ends, to be closed by close.
 func (p *proxy) hold(conns ...net.Conn) bool {

@@ -104,7 +104,7 @@ func (s *soaking) start(ctx context.Context, clients *sync.WaitGroup, n int, bad
 	}
 	a := newAttacker(s.r, s.server.url)
 	clients.Go(func() {
-		for pause(ctx, 2*time.Second+rand.N(10*time.Second)) {
+		for wait := s.cycle / 10; pause(ctx, wait); wait = 2*time.Second + rand.N(10*time.Second) {
 			a.storm(ctx, s.share(200))
 		}
 	})
@@ -124,10 +124,13 @@ const (
 	spareHeap       = 2 << 20
 )
 
+// drainPatience is for what the server keeps for a minute, and a busy machine.
+const drainPatience = 90 * time.Second
+
 // drain waits until the server has forgotten all clients, which have left, and is as it
 // was at the first drain.
 func (s *soaking) drain() error {
-	deadline := time.Now().Add(pingInterval + pingTimeout + closeTimeout + s.recovery + patience)
+	deadline := time.Now().Add(pingInterval + pingTimeout + closeTimeout + s.recovery + drainPatience)
 	if _, err := s.server.ask(cmdForget); err != nil {
 		return err
 	}

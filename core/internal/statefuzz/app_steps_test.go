@@ -34,16 +34,22 @@ func (w *world) namespace(arg int) *socketio.Namespace {
 func stepEmit(w *world, m *member, arg int) {
 	w.number++
 	s, number := m.witness().sock, w.number
-	if arg&1 == 0 {
+	switch arg % 4 {
+	case 0, 1:
 		m.sent1("number", number, s.Emit("number", m.peer.tag, number))
-		return
+	case 2:
+		m.sent1("binary", number, s.Compress(arg < 8).Emit("binary", m.peer.tag, number, []byte(binaryOf(number))))
+	case 3: // with small limits it may wait
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		m.sent1("number", number, s.EmitWait(ctx, "number", m.peer.tag, number))
 	}
-	m.sent1("binary", number, s.Compress(arg&2 == 0).Emit("binary", m.peer.tag, number, []byte(binaryOf(number))))
 }
 
 // sent1 notes what was sent to one client, and how that went.
 func (m *member) sent1(event string, number int, err error) {
-	if err != nil && (m.sound() || !errors.Is(err, socketio.ErrDisconnected) && !errors.Is(err, socketio.ErrQueueFull)) {
+	expected := errors.Is(err, socketio.ErrDisconnected) || errors.Is(err, socketio.ErrQueueFull) || errors.Is(err, context.DeadlineExceeded)
+	if err != nil && (m.sound() || !expected) {
 		m.fail("Emit returned %v", err)
 	}
 	m.expect(keyOf(event, number), err == nil && m.sound())
@@ -91,8 +97,13 @@ func stepExcept(w *world, s step) {
 }
 
 func stepJoin(_ *world, m *member, arg int) {
-	m.witness().sock.Join(roomOf(arg))
-	m.rooms[roomOf(arg)] = true
+	err := m.witness().sock.Join(roomOf(arg))
+	switch {
+	case err == nil:
+		m.rooms[roomOf(arg)] = true
+	case m.sound():
+		m.fail("Join: %v", err)
+	}
 }
 
 func stepLeaveRoom(_ *world, m *member, arg int) {

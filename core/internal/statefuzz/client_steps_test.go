@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/gosocketio/sio/core/internal/packet"
 	"github.com/gosocketio/sio/core/socketio"
@@ -337,11 +338,13 @@ func stepGoodbye(w *world, p *peer, arg int, _ []byte) {
 		p.end(socketio.TransportClose)
 		return
 	}
-	if w.unsettled {
-		p.doubt = true
-	}
+	p.doubt = p.doubt || w.unsettled || w.lazy
 	p.end(socketio.TransportClose)
 	p.ws.frame(opClose, []byte{0x03, 0xe8 + byte(arg>>1&1)})
+	if !w.lazy { // the server reads on for a moment
+		w.settle()
+		time.Sleep(slowness)
+	}
 }
 
 // stepEarly sends a packet for a namespace that the client is not in.

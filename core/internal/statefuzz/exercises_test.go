@@ -274,8 +274,9 @@ func addEngine() {
 	}
 	message := func() *engineio.Outgoing { return &engineio.Outgoing{Data: []byte(`2["event"]`)} }
 	add("engineio.Session", pick, map[string]func(*arena, session, *rand.Rand){
-		"Abort": func(_ *arena, s session, _ *rand.Rand) { s.Abort(engineio.TransportError, nil) },
-		"Close": func(_ *arena, s session, _ *rand.Rand) { s.Close() },
+		"Abort":   func(_ *arena, s session, _ *rand.Rand) { s.Abort(engineio.TransportError, nil) },
+		"Close":   func(_ *arena, s session, _ *rand.Rand) { s.Close() },
+		"Context": func(_ *arena, s session, _ *rand.Rand) { s.Context() },
 		"Done": func(_ *arena, s session, _ *rand.Rand) {
 			select {
 			case <-s.Done():

@@ -226,17 +226,8 @@ func (w *world) tearDown() {
 	w.sio.Close()
 	w.http.Close()
 	w.net.ln.Close()
-	for _, p := range w.peers {
-		for _, x := range []*exchange{p.poll, p.post} {
-			if x != nil {
-				x.cut()
-			}
-		}
-		for _, c := range []*socketConn{p.ws, p.probe} {
-			if c != nil {
-				c.cut()
-			}
-		}
+	for _, c := range w.net.conns {
+		c.Close()
 	}
 	w.net.wait.Wait()
 }

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/gosocketio/sio/core/internal/leakcheck"
+	"github.com/gosocketio/sio/core/socketio"
 )
 
 var (
-	programs = flag.Int("programs", 300, "how many random programs TestModel runs")
+	programs = flag.Int("programs", 600, "how many random programs TestModel runs")
 	seed     = flag.Uint64("seed", 0, "seed of TestModel; 0 is a random one")
 )
 
@@ -21,13 +22,13 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 // patience is how long a program may take before it counts as deadlocked.
 const patience = 30 * time.Second
 
-// guard ends the process with all stacks if a program takes too long: a goroutine that
+// guard ends the process with all stacks if the program takes too long: a goroutine that
 // waits for a mutex keeps synctest from noticing a deadlock.
 func guard(p program) (stop func() bool) {
-	return time.AfterFunc(patience, func() {
+	return time.AfterFunc(2*patience, func() {
 		buf := make([]byte, 1<<20)
 		os.Stderr.Write(buf[:runtime.Stack(buf, true)])
-		panic("a program takes too long:\n" + p.String())
+		panic("the program takes too long:\n" + p.String())
 	}).Stop
 }
 
@@ -78,7 +79,7 @@ func TestModel(t *testing.T) {
 // randomProgram opens clients first, so that the steps have somebody to be taken by.
 func randomProgram(r *rand.Rand) program {
 	p := program{ending: byte(r.IntN(int(endings)))}
-	p.settings = settings{recovery: r.IntN(3) == 0, tight: r.IntN(8) == 0, reject: r.IntN(4) == 0, compress: r.IntN(4) == 0}
+	p.settings = settings{recovery: r.IntN(3) == 0, tight: r.IntN(8) == 0, compress: r.IntN(4) == 0, policy: socketio.QueuePolicy(r.IntN(int(policies)))}
 	for slot := range 1 + r.IntN(slots) {
 		p.steps = append(p.steps, step{op: opOpen, slot: slot, arg: r.IntN(64)}, step{op: opConnect, slot: slot, arg: r.IntN(5)})
 	}

@@ -1,6 +1,7 @@
 package statefuzz
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -88,6 +89,21 @@ func stepRequest(w *world, s step) {
 	w.settle()
 	if status, _, body, ok := x.take(); !ok || !refusals[status] || status == 0 {
 		w.fail("%s %q was answered by %d %q", method, query, status, body)
+	}
+}
+
+// stepStray sends a request that names the session, but not as it is: it is refused, and
+// the session goes on.
+func stepStray(w *world, p *peer, arg int, _ []byte) {
+	method := []string{http.MethodGet, http.MethodPost}[arg&1]
+	query := p.query("polling")
+	if p.polling() {
+		query = strings.Replace(query, fmt.Sprintf("EIO=%d", p.proto), fmt.Sprintf("EIO=%d", 7-p.proto), 1)
+	}
+	x := w.net.begin(method, query, "", "4")
+	w.settle()
+	if status, _, body, ok := x.take(); !ok || status != http.StatusBadRequest {
+		w.fail("%s: a stray request was answered by %d %q", p.tag, status, body)
 	}
 }
 

@@ -15,8 +15,10 @@ import (
 
 // network is the way to the server.
 type network struct {
-	ln   *memnet.Listener
-	wait sync.WaitGroup // for those who read answers
+	ln    *memnet.Listener
+	wait  sync.WaitGroup // for those who read answers
+	conns []net.Conn     // all that there ever were; only the model's goroutine dials
+	offer string         // an extension, in websocket handshakes
 }
 
 func (n *network) dial() net.Conn {
@@ -24,6 +26,7 @@ func (n *network) dial() net.Conn {
 	if err != nil {
 		panic(err) // the listener is closed last of all
 	}
+	n.conns = append(n.conns, c)
 	return c
 }
 

@@ -44,20 +44,19 @@ func (l *ledger) faultLocked(format string, args ...any) {
 	}
 }
 
-// witnessKey attaches the witness to its socket.
-var witnessKey = socketio.NewKey[*witness]("witness")
-
 // connected is called by OnConnect.
 func (l *ledger) connected(s *socketio.Socket) *witness {
+	tag := s.Handshake().Query.Get("tag")
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, w := range l.witnesses {
 		if w.sock == s {
-			l.faultLocked("%s: OnConnect twice", w.nameLocked())
+			w.connected++
+			return w
 		}
 	}
-	w := &witness{ledger: l, sock: s, tag: s.Handshake().Query.Get("tag"), connected: 1}
+	w := &witness{ledger: l, sock: s, tag: tag, connected: 1}
 	l.witnesses = append(l.witnesses, w)
-	l.mu.Unlock()
 	return w
 }
 
@@ -140,6 +139,7 @@ func (w *witness) onDisconnect(s *socketio.Socket, reason socketio.Reason) {
 	w.enter("disconnect")
 	defer w.leave()
 	rooms, cause := s.Rooms(), context.Cause(s.Context())
+	there, _ := s.Namespace().Socket(s.ID()) // that may be one which has recovered s
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()
 	w.gone++
@@ -147,14 +147,12 @@ func (w *witness) onDisconnect(s *socketio.Socket, reason socketio.Reason) {
 	if len(rooms) != 0 {
 		w.ledger.faultLocked("%s: rooms when disconnected are %q", w.nameLocked(), rooms)
 	}
+	if there == s {
+		w.ledger.faultLocked("%s: still in the namespace when disconnected", w.nameLocked())
+	}
 	var d *socketio.DisconnectError
 	if !errors.As(cause, &d) || d.Reason != reason {
 		w.ledger.faultLocked("%s: reason %q, but cause of the context %v", w.nameLocked(), reason, cause)
-	}
-	if _, there := s.Namespace().Socket(s.ID()); there && !s.Recovered() {
-		if again, _ := s.Namespace().Socket(s.ID()); again == s {
-			w.ledger.faultLocked("%s: still in the namespace when disconnected", w.nameLocked())
-		}
 	}
 }
 

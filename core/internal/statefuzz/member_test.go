@@ -304,7 +304,7 @@ func (m *member) receiveAck(in *parser.Packet) {
 	var tag string
 	var answered int
 	if err := in.Args.Scan(&tag, &answered); err != nil {
-		if number < 0 { // an event that fails
+		if number < 0 || m.peer.w.prog.settings.tight { // an event that fails, or is refused
 			return
 		}
 		m.fail("event %d was acknowledged by %q", number, in.Args.Raw(0))

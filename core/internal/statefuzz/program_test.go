@@ -3,6 +3,8 @@ package statefuzz
 import (
 	"fmt"
 	"strings"
+
+	"github.com/gosocketio/sio/core/socketio"
 )
 
 // maxSteps bounds a program: what goes wrong does so within a few steps.
@@ -24,7 +26,7 @@ type program struct {
 type settings struct {
 	recovery bool // connection state recovery is on
 	tight    bool // small limits: nothing is promised but safety
-	reject   bool // QueueReject instead of QueueDisconnect
+	policy   socketio.QueuePolicy
 	compress bool // small messages are compressed, on both transports
 }
 
@@ -38,6 +40,8 @@ type step struct {
 }
 
 const (
+	policies = socketio.QueueDropOldest + 1
+
 	slots   = 4
 	lazyBit = 0x80
 	maxData = 48
@@ -47,7 +51,7 @@ const (
 func decode(b []byte) program {
 	var p program
 	if len(b) > 0 {
-		p.settings = settings{recovery: b[0]&1 != 0, tight: b[0]&0x0e == 0x0e, reject: b[0]&16 != 0, compress: b[0]&32 != 0}
+		p.settings = settings{recovery: b[0]&1 != 0, tight: b[0]&6 == 6, compress: b[0]&8 != 0, policy: socketio.QueuePolicy(b[0]>>6) % policies}
 		b = b[1:]
 	}
 	if len(b) > 0 {
@@ -74,10 +78,10 @@ func cutData(b []byte) (data, rest []byte) {
 
 // encode is the opposite of decode, for programs written by hand.
 func (p program) encode() []byte {
-	var first byte
-	for bit, on := range map[byte]bool{1: p.settings.recovery, 0x0e: p.settings.tight, 16: p.settings.reject, 32: p.settings.compress} {
+	first := byte(p.settings.policy) << 6
+	for bits, on := range map[byte]bool{1: p.settings.recovery, 6: p.settings.tight, 8: p.settings.compress} {
 		if on {
-			first |= bit
+			first |= bits
 		}
 	}
 	b := []byte{first, p.ending}

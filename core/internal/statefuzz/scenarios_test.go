@@ -1,6 +1,10 @@
 package statefuzz
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gosocketio/sio/core/socketio"
+)
 
 // Arguments of opOpen.
 const (
@@ -60,13 +64,13 @@ func after(first []step, steps ...step) program { return script(append(first, st
 var scenarios = map[string]program{
 	"websocket": after(greet(0, websocket, nsRoot),
 		do(opEvent, in(nsRoot, evPlain)), do(opEvent, in(nsRoot, evEcho)), do(opEvent, in(nsRoot, evBinary)), do(opFragments, in(nsRoot, 2)),
-		do(opEmit, in(nsRoot, 0)), do(opEmit, in(nsRoot, 1)), do(opAsk, in(nsRoot, 0)), do(opLeave, in(nsRoot, 0))),
+		do(opEmit, in(nsRoot, 0)), do(opEmit, in(nsRoot, 2)), do(opAsk, in(nsRoot, 0)), do(opLeave, in(nsRoot, 0))),
 	"polling": after(greet(0, polling, nsA),
-		do(opEvent, in(nsA, evPlain)), do(opEvent, in(nsA, evBinary)), do(opEmit, in(nsA, 0)), do(opEmit, in(nsA, 1)),
+		do(opEvent, in(nsA, evPlain)), do(opEvent, in(nsA, evBinary)), do(opEmit, in(nsA, 0)), do(opEmit, in(nsA, 2)),
 		do(opBurst, in(nsA, 6)), do(opAsk, in(nsA, 0)), do(opWait, 50), do(opEvent, in(nsA, evFail)), do(opEvent, in(nsA, evTwice)),
 		do(opEvent, in(nsA, evEcho+evQuiet)), do(opEvent, in(nsA, evNobody))),
 	"upgrade": after(greet(0, polling, nsRoot),
-		lazily(do(opBurst, in(nsRoot, 3))), do(opProbe, 0), lazily(do(opEmit, in(nsRoot, 0))), lazily(do(opEvent, in(nsRoot, evEcho))),
+		lazily(do(opBurst, in(nsRoot, 3))), do(opProbe, 0), lazily(do(opEmit, in(nsRoot, 3))), lazily(do(opEvent, in(nsRoot, evEcho))),
 		do(opUpgrade, 0), lazily(do(opEmit, in(nsRoot, 0))), do(opEvent, in(nsRoot, evEcho)), do(opSecondUpgrade, 0), do(opWait, 60)),
 	"upgrade over a POST": after(greet(0, polling|idle, nsRoot),
 		do(opPostSlowly, in(nsRoot, 4)), do(opEmit, in(nsRoot, 0)), do(opProbe, 0), do(opUpgrade, 0), do(opEvent, in(nsRoot, evEcho)),
@@ -75,9 +79,9 @@ var scenarios = map[string]program{
 		do(opProbe, 0), do(opCutProbe, 0), do(opProbe, 0), do(opSecondUpgrade, 0), do(opWait, 20), raw(opRawBytes, 1, "\x81x"),
 		raw(opRawBytes, 1, "\x815"), do(opEvent, in(nsRoot, evPlain)), do(opUpgrade, 0), do(opEvent, in(nsRoot, evPlain))),
 	"version 3": after(greet(0, websocket|version3, nsA),
-		do(opEvent, in(nsRoot, evEcho)), do(opEvent, in(nsA, evBinary)), do(opEmit, in(nsA, 1)), by(1, opOpen, polling|version3),
-		by(1, opEvent, in(nsRoot, evBinary)), by(1, opEmit, in(nsRoot, 1)), by(1, opUpgrade, 0), by(1, opEvent, in(nsRoot, evEcho)),
-		by(2, opOpen, polling|version3|base64), by(2, opEmit, in(nsRoot, 1)), do(opWait, 60), do(opLeave, in(nsA, 0)), do(opConnect, to(nsA, 0))),
+		do(opEvent, in(nsRoot, evEcho)), do(opEvent, in(nsA, evBinary)), do(opEmit, in(nsA, 2)), by(1, opOpen, polling|version3),
+		by(1, opEvent, in(nsRoot, evBinary)), by(1, opEmit, in(nsRoot, 2)), by(1, opUpgrade, 0), by(1, opEvent, in(nsRoot, evEcho)),
+		by(2, opOpen, polling|version3|base64), by(2, opEmit, in(nsRoot, 2)), do(opWait, 60), do(opLeave, in(nsA, 0)), do(opConnect, to(nsA, 0))),
 	"rooms": after(append(greet(0, websocket, nsX), append(greet(1, polling, nsX), greet(2, websocket, nsX)...)...),
 		do(opJoin, in(nsX, 0)), by(1, opJoin, in(nsX, 0)), by(2, opJoin, in(nsX, 1)), do(opToRoom, 2), by(1, opToRoom, 2), do(opExcept, 2),
 		do(opLeaveRoom, in(nsX, 0)), do(opToRoom, 2), do(opBroadcast, 2), do(opAskAll, 2), do(opFetch, 2), by(2, opEvent, in(nsX, evShout)),
@@ -95,8 +99,11 @@ var scenarios = map[string]program{
 	"tight": with(settings{tight: true}, after(append(greet(0, websocket, nsRoot), greet(1, polling|idle, nsRoot)...),
 		lazily(do(opBurst, in(nsRoot, 3))), lazily(do(opBurst, in(nsRoot, 7))), lazily(do(opBroadcast, 0)), lazily(do(opBroadcast, 0)),
 		do(opBroadcast, 0), do(opBroadcast, 0), do(opBroadcast, 0), by(1, opPoll, 0), do(opEmit, in(nsRoot, 0)), do(opConnect, to(nsA, 0)), do(opConnect, to(nsX, 0)))),
+	"waiting": with(settings{tight: true, policy: socketio.QueueReject}, after(greet(0, polling|idle, nsRoot), by(1, opOpen, websocket), by(1, opStray, 0),
+		do(opStray, 1), do(opEmit, in(nsRoot, 0)), do(opEmit, in(nsRoot, 0)), do(opEmit, in(nsRoot, 0)), do(opEmit, in(nsRoot, 0)),
+		do(opEmit, in(nsRoot, 3)), do(opEmit, in(nsRoot, 3)), do(opPoll, 0), do(opEmit, in(nsRoot, 3)))),
 	"compressed": with(settings{compress: true}, after(append(greet(0, websocket, nsRoot), greet(1, polling, nsRoot)...),
-		do(opEmit, in(nsRoot, 0)), by(1, opEmit, in(nsRoot, 1)), do(opBroadcast, 0))),
+		do(opEmit, in(nsRoot, 0)), by(1, opEmit, in(nsRoot, 2)), do(opBroadcast, 0))),
 	"endings": after(append(greet(0, websocket, nsRoot), append(greet(1, polling, nsRoot), greet(2, websocket, nsRoot)...)...),
 		lazily(do(opEvent, in(nsRoot, evSlow))), lazily(do(opLeave, in(nsRoot, 0))), by(1, opEvent, in(nsRoot, evFatal)), by(1, opDisconnect, in(nsRoot, 0)),
 		by(2, opGoodbye, 1), by(3, opOpen, polling), by(3, opConnect, to(nsRoot, 0)), by(3, opOverlap, 0), by(2, opOpen, polling),

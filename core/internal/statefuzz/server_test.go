@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -45,6 +44,7 @@ func newServer(set settings, l *ledger, log *alarm) (*socketio.Server, *socketio
 	opts := &socketio.Options{
 		AllowEIO3:    true,
 		CloseTimeout: 5 * time.Second,
+		QueuePolicy:  set.policy,
 		Logger:       slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelError})),
 		ErrorHandler: func(s *socketio.Socket, event string, err error) {
 			var p *socketio.PanicError
@@ -59,9 +59,9 @@ func newServer(set settings, l *ledger, log *alarm) (*socketio.Server, *socketio
 	if set.tight {
 		opts.MaxQueueMessages, opts.MaxQueueBytes = 4, 2000
 		opts.MaxInflight, opts.MaxPayload, opts.MaxNamespaces, opts.MaxAttachments = 2, 600, 2, 1
-	}
-	if set.reject {
-		opts.QueuePolicy = socketio.QueueReject
+		opts.MaxAttachmentBytes, opts.MaxArguments, opts.MaxDepth, opts.MaxEventLength = 30, 8, 4, 12
+		opts.MaxRooms, opts.MaxPendingAcks, opts.MaxInflightBytes, opts.MaxPacketsPerPayload = 1, 1, 2000, 6
+		opts.MaxPreConnectBytes, opts.EventLimiter = 300, socketio.TokenBuckets(5, 8)
 	}
 	if set.compress {
 		opts.HTTPCompressionThreshold, opts.WebSocketCompressionThreshold = 1, 1
@@ -241,5 +241,3 @@ func (a *alarm) String() string {
 	defer a.mu.Unlock()
 	return a.text.String()
 }
-
-var _ io.Writer = (*alarm)(nil)

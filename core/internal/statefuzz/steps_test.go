@@ -26,6 +26,7 @@ const (
 	opOverlap
 	opHostile
 	opRequest
+	opStray
 	opRawText
 	opRawBinary
 	opRawBody
@@ -82,6 +83,7 @@ func init() {
 	set(opOverlap, "overlap", onPeer(stepOverlap))
 	set(opHostile, "hostile", onPeer(stepHostile))
 	set(opRequest, "request", stepRequest)
+	set(opStray, "stray", onPeer(stepStray))
 	set(opRawText, "rawText", onPeer(stepRawText))
 	set(opRawBinary, "rawBinary", onPeer(stepRawBinary))
 	set(opRawBody, "rawBody", onPeer(stepRawBody))

@@ -2,11 +2,14 @@ package statefuzz
 
 import (
 	"bufio"
+	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 )
 
@@ -17,8 +20,12 @@ const (
 	opBinary       = 2
 	opClose        = 8
 	opPing         = 9
-	opPong         = 10
+
+	rsv1 = 0x40 // compressed
 )
+
+// offerDeflate is the header of a client that takes compressed messages.
+const offerDeflate = "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
 
 // socketConn is the client's end of a websocket, by hand: it can send what no library
 // would.
@@ -52,7 +59,7 @@ const socketHead = "GET /socket.io/?%s HTTP/1.1\r\nHost: server\r\n" + socketHea
 func (n *network) openSocket(query string, behind []byte) *socketConn {
 	c := &socketConn{conn: n.dial()}
 	n.wait.Go(c.read)
-	c.raw(append(fmt.Appendf(nil, socketHead, query, ""), behind...))
+	c.raw(append(fmt.Appendf(nil, socketHead, query, n.offer), behind...))
 	return c
 }
 
@@ -112,15 +119,30 @@ func (c *socketConn) readFrame(r *bufio.Reader) (op byte, data []byte, err error
 	if err != nil {
 		return 0, nil, err
 	}
-	if head[0]&0xf0 != 0x80 || head[1]&0x80 != 0 || length > 1<<24 {
+	compressed := head[0]&rsv1 != 0
+	if head[0]&0xb0 != 0x80 || head[1]&0x80 != 0 || length > 1<<24 {
 		c.mu.Lock()
 		c.fault = fmt.Sprintf("the server sent a frame that begins with % x", head)
 		c.mu.Unlock()
 		return 0, nil, io.ErrUnexpectedEOF
 	}
 	data = make([]byte, length)
-	_, err = io.ReadFull(r, data)
+	if _, err = io.ReadFull(r, data); err != nil || !compressed {
+		return op, data, err
+	}
+	data, err = inflate(data)
+	if err != nil {
+		c.mu.Lock()
+		c.fault = "the server sent a message that cannot be inflated: " + err.Error()
+		c.mu.Unlock()
+	}
 	return op, data, err
+}
+
+// inflate undoes permessage-deflate: what it leaves out at the end of a message is added,
+// and an empty last block, so that the reader finds an end.
+func inflate(data []byte) ([]byte, error) {
+	return io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(data), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))))
 }
 
 // appendFrame appends a frame as clients send them, masked.

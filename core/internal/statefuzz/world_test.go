@@ -66,6 +66,9 @@ func start(t *testing.T, p program) *world {
 	w := &world{t: t, prog: p, ledger: new(ledger), alarm: new(alarm), net: &network{ln: memnet.Listen()}}
 	w.sio, w.dyn = newServer(p.settings, w.ledger, w.alarm)
 	w.before = w.sio.Namespaces()
+	if p.settings.compress {
+		w.net.offer = offerDeflate
+	}
 	w.http = &http.Server{Handler: w.sio, ErrorLog: log.New(w.alarm, "", 0)}
 	w.net.wait.Go(func() { w.http.Serve(w.net.ln) })
 	return w

@@ -22,7 +22,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, compression bool) {
 		const limit = 2000
-		c, p := pipePair(t, &ws.Options{MaxMessage: limit, Compression: compression, ReadBufferSize: 128}, "")
+		c, p := pipePair(t, &ws.Options{MaxMessage: limit, Compression: compression}, "")
 		gone := make(chan struct{})
 		go func() {
 			defer close(gone)

@@ -41,6 +41,8 @@ var (
 //     can take a second, or Options.CloseTimeout if it does not read.
 //   - ErrClosed: Close or CloseNow was called, or is in progress.
 //   - an error that is os.ErrDeadlineExceeded: see SetReadDeadline.
+//
+// ErrIdle is no error of that kind: see Kick.
 func (c *Conn) Read() (data []byte, binary bool, err error) {
 	c.reading <- struct{}{}
 	defer func() { <-c.reading }()
@@ -49,13 +51,34 @@ func (c *Conn) Read() (data []byte, binary bool, err error) {
 		return nil, false, ErrClosed
 	}
 	if c.readErr == nil {
-		data, binary, err = c.next()
-		if err == nil {
-			return data, binary, nil
+		if err = c.await(); err == nil {
+			data, binary, err = c.next()
+		}
+		if err == nil || err == ErrIdle {
+			return data, binary, err
 		}
 		c.readErr = c.fail(err)
 	}
 	return nil, false, c.readErr
+}
+
+// await waits until the next message has begun, if that can be done without keeping a
+// buffer. What goes wrong is gorilla's to find.
+func (c *Conn) await() error {
+	if !c.silent() {
+		return nil
+	}
+	err := c.wire.await()
+	if err != ErrIdle {
+		c.wire.failed, err = err, nil
+	}
+	return err
+}
+
+// silent reports whether only the network can say more, as far as its reader knows.
+func (c *Conn) silent() bool {
+	w := c.wire
+	return w.raw != nil && len(w.ahead) == 0 && w.failed == nil && c.buffered.Buffered() == 0 && w.held == nil && w.broken == nil
 }
 
 func (c *Conn) next() ([]byte, bool, error) {

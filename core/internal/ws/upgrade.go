@@ -73,19 +73,23 @@ func Upgrade(w http.ResponseWriter, r *http.Request, h http.Header, o *Options) 
 func handshake(w *wire, r *http.Request, h http.Header, opts *Options) (*Conn, error) {
 	upgrader := websocket.Upgrader{
 		HandshakeTimeout:  max(opts.WriteTimeout, 0),
-		ReadBufferSize:    opts.ReadBufferSize,
 		WriteBufferSize:   1, // gorilla never writes a message, and the pool keeps it from holding a buffer
 		WriteBufferPool:   noBuffers{},
 		EnableCompression: opts.Compression,
 		CheckOrigin:       func(*http.Request) bool { return true },
 		Error:             func(http.ResponseWriter, *http.Request, int, error) {},
 	}
-	g, err := upgrader.Upgrade(hijacked{w}, r, h)
+	size := gorillaBuffer
+	if w.raw == nil {
+		size = bufferedRead
+	}
+	br := bufio.NewReaderSize(w, size)
+	g, err := upgrader.Upgrade(hijacked{w, br}, r, h)
 	if err != nil {
 		return nil, err
 	}
 	w.established = true
-	c := newConn(w, g, opts)
+	c := newConn(w, g, br, opts)
 	c.compressed = opts.Compression && offersDeflate(r.Header)
 	w.guard.deflate = c.compressed
 	return c, nil
@@ -162,13 +166,15 @@ func writerType(w http.ResponseWriter) string {
 }
 
 // hijacked hands a connection that was hijacked before to gorilla, which asks
-// the response writer for it and nothing else.
-type hijacked struct{ wire *wire }
+// the response writer for it and nothing else. It goes on to use the reader, which is
+// of more than 256 bytes and holds no data.
+type hijacked struct {
+	wire   *wire
+	reader *bufio.Reader
+}
 
 func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	// Gorilla refuses a reader that holds data, and takes over a large one. This
-	// one is neither, and garbage afterwards.
-	return h.wire, bufio.NewReadWriter(bufio.NewReaderSize(h.wire, 16), bufio.NewWriterSize(h.wire, 512)), nil
+	return h.wire, bufio.NewReadWriter(h.reader, bufio.NewWriterSize(h.wire, 512)), nil
 }
 
 func (hijacked) Header() http.Header       { return http.Header{} }

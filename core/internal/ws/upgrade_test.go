@@ -120,7 +120,7 @@ func TestEarlyData(t *testing.T) {
 // Larger than the read buffer, and read with the smallest.
 func TestEarlyDataLarge(t *testing.T) {
 	long := strings.Repeat("0123456789", 350)
-	c, _ := pair(t, &ws.Options{ReadBufferSize: 1}, textFrame(long), textFrame("z"))
+	c, _ := pair(t, nil, textFrame(long), textFrame("z"))
 	wantMessage(t, c, long, false)
 	wantMessage(t, c, "z", false)
 }

@@ -5,15 +5,21 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"syscall"
 	"time"
 )
 
 // wire is the network connection as gorilla sees it. Bytes that come in pass
 // the guard; what gorilla writes once the handshake is done (close frames, for
-// breaches of the protocol) is noted down and left to Conn to send.
+// one) is left to Conn to send.
 type wire struct {
 	net.Conn
-	early       []byte // read from the network before the hijack
+	raw         syscall.RawConn       // nil where reading waits with a buffer: see ahead.go
+	tryRead     func(fd uintptr) bool // readNow, made once
+	ahead       []byte                // read from the network, not yet taken by gorilla
+	lent        *[aheadSize]byte      // where ahead is, or nil
+	readErr     error                 // of the last readNow
+	failed      error                 // what read is to return next
 	guard       guard
 	broken      error // the guard's verdict; sticky
 	established bool
@@ -27,10 +33,13 @@ type wire struct {
 // newWire takes over conn and what r has read from it beyond the request.
 func newWire(conn net.Conn, r *bufio.Reader, o *Options) *wire {
 	w := &wire{Conn: conn, guard: newGuard(o.MaxMessage), holds: o.HoldResponse}
+	if w.raw = rawConn(conn); w.raw != nil {
+		w.tryRead = w.readNow
+	}
 	if n := r.Buffered(); n > 0 {
-		w.early = make([]byte, n)
+		w.ahead = make([]byte, n)
 		// Cannot fail or fall short: the bytes are there.
-		r.Read(w.early)
+		r.Read(w.ahead)
 	}
 	return w
 }
@@ -57,17 +66,6 @@ func (w *wire) Read(p []byte) (int, error) {
 		return good, breach
 	}
 	return n, err
-}
-
-func (w *wire) read(p []byte) (int, error) {
-	if len(w.early) == 0 {
-		return w.Conn.Read(p)
-	}
-	n := copy(p, w.early)
-	if w.early = w.early[n:]; len(w.early) == 0 {
-		w.early = nil
-	}
-	return n, nil
 }
 
 func (w *wire) Write(p []byte) (int, error) {

@@ -13,7 +13,9 @@
 package ws
 
 import (
+	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -25,14 +27,16 @@ import (
 )
 
 const (
-	defaultReadBufferSize = 1024
-	defaultWriteTimeout   = 30 * time.Second
-	defaultCloseTimeout   = 5 * time.Second
+	defaultWriteTimeout = 30 * time.Second
+	defaultCloseTimeout = 5 * time.Second
 )
 
 // ErrClosed is what Read and Write return once the connection was closed on
 // this side.
 var ErrClosed = net.ErrClosed
+
+// ErrIdle is what Read returns after Kick. The connection is as it was.
+var ErrIdle = errors.New("websocket: nothing to read")
 
 // Options configure a connection; the zero value of a field is its default.
 type Options struct {
@@ -43,9 +47,6 @@ type Options struct {
 	// Compression agrees to permessage-deflate if the client offers it, without
 	// context takeover. Frames then still say whether they are to be compressed.
 	Compression bool
-	// ReadBufferSize is in bytes; default 1024. It is held as long as the
-	// connection. Messages can be larger.
-	ReadBufferSize int
 	// WriteTimeout is how long the kernel may take to accept up to 256 KiB, or up to
 	// a quarter longer; default 30 s, negative means for ever.
 	WriteTimeout time.Duration
@@ -66,9 +67,6 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		opts = *o
 	}
-	if opts.ReadBufferSize <= 0 {
-		opts.ReadBufferSize = defaultReadBufferSize
-	}
 	if opts.WriteTimeout == 0 {
 		opts.WriteTimeout = defaultWriteTimeout
 	}
@@ -82,6 +80,7 @@ func (o *Options) withDefaults() Options {
 type Conn struct {
 	wire         *wire
 	gorilla      *websocket.Conn // reads only
+	buffered     *bufio.Reader   // gorilla's
 	maxMessage   int64
 	closeTimeout time.Duration
 	compressed   bool
@@ -97,20 +96,27 @@ type Conn struct {
 	readErr  error // held with reading
 	writeErr error // held with writing
 
+	// Of a connection that was parked; the parker's mutex guards them.
+	parkedAs uint64
+	wake     func()
+	watched  bool // the kernel knows of it
+
 	mu           sync.Mutex // never held while anything blocks
 	writeTimeout time.Duration
 	deadline     time.Time // of writes, as it was last set
 	closing      bool      // a close has begun: deadlines are fixed, no new writes
 	closed       bool      // the network connection is closed
+	kick         bool      // a Read that waits is to return
 	handover     bool      // the writer is giving up its right, and takes no more pongs
 	pong         []byte    // to be sent by the holder of writing
 }
 
-func newConn(w *wire, g *websocket.Conn, o *Options) *Conn {
+func newConn(w *wire, g *websocket.Conn, br *bufio.Reader, o *Options) *Conn {
 	_, tcp := w.Conn.(*net.TCPConn)
 	c := &Conn{
 		wire:         w,
 		gorilla:      g,
+		buffered:     br,
 		maxMessage:   o.MaxMessage,
 		closeTimeout: o.CloseTimeout,
 		writeTimeout: o.WriteTimeout,
