@@ -129,7 +129,7 @@ type Options struct {
 	// Parser is the packet format; JSON by default. The server must use the same.
 	Parser parser.Parser
 	// MaxAttachments is the greatest number of binary attachments of a packet that is
-	// received; 10 by default. It concerns the default parser only.
+	// received; 1000 by default. It concerns the default parser only.
 	MaxAttachments int
 
 	// ErrorHandler gets the errors of handlers, among them *ArgError and *PanicError,

@@ -33,10 +33,19 @@
 //
 // # Sending
 //
-// Emit does not wait for clients: it encodes its arguments and appends them to the
-// queue of each receiver. (With a cluster, a broadcast waits until the bus took it.) To, In, Except, Local, Volatile and Compress return a
-// [Broadcaster], a value that can be kept and shared. [Call] and [CallAll] ask
+// Emit does not wait, neither for clients nor for the bus of a cluster: it encodes its
+// arguments and appends them to the queue of each receiver. [Socket.EmitWait] waits until
+// the client has read enough to have room. To, In, Except, Local, Volatile and Compress
+// return a [Broadcaster], a value that can be kept and shared. [Call] and [CallAll] ask
 // clients and wait for their answers.
+//
+// # Limits
+//
+// What a client can make the server keep or do is bounded by [Options], whose defaults
+// are safe. A packet that cannot be decoded, or is over a limit, closes its connection. A
+// client that sends faster than its handlers work is read more slowly, one that does not
+// read what it is sent is disconnected, and an [EventLimiter] refuses what comes too
+// often. Handlers of one socket cannot hold up those of another.
 //
 // The package follows the Socket.IO protocol, revision 5, and with
 // [Options.AllowEIO3] also revision 4, which clients of version 2 speak.

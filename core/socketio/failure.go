@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 
 	"github.com/gosocketio/sio/core/parser"
 )
@@ -27,10 +28,21 @@ func (s *Socket) report(event string, err error, told bool) {
 	handler(s, event, err)
 }
 
+// logID is the id of the socket for the log. That of a client of version 2 holds the id
+// of its session, which is a secret: of this only the beginning is told.
+func (s *Socket) logID() string {
+	secret := s.conn.session.ID()
+	public, whole := strings.CutSuffix(s.id, secret)
+	if !whole {
+		return s.id
+	}
+	return public + secret[:min(4, len(secret))] + "…"
+}
+
 // logFailure is the default ErrorHandler. What any client can make happen is logged
 // once a minute.
 func (s *Socket) logFailure(event string, err error, told bool) {
-	attrs := []any{slog.String("namespace", s.Namespace().Name()), slog.String("socket", s.ID()), slog.Any("error", err)}
+	attrs := []any{slog.String("namespace", s.Namespace().Name()), slog.String("socket", s.logID()), slog.Any("error", err)}
 	if event != "" {
 		attrs = append(attrs, slog.String("event", event))
 	}

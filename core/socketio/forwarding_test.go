@@ -354,7 +354,7 @@ func TestForwardingWithHeartbeats(t *testing.T) {
 	f := newFleet(t, func(i int, f *fleet, o *socketio.Options) {
 		if i == 0 {
 			f.faults = clustertest.NewHeartbeatFaults(cluster.NewMemory(nil))
-			f.faults.Delay(20 * time.Millisecond)
+			f.faults.Delay(5 * time.Millisecond) // for each message, one after the other
 		}
 		o.Cluster = f.faults
 	})

@@ -166,6 +166,74 @@ func TestAttachmentFlood(t *testing.T) {
 	}
 }
 
+// C-27: one connection cannot fill the server with namespaces, nor with sockets
+// whose middleware does not end.
+func TestNamespaceFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := serve(t, &socketio.Options{MaxNamespaces: 10})
+		gate := make(chan struct{})
+		var running atomic.Int32
+		h.sio.OfMatch(regexp.MustCompile("^/n")).Use(func(context.Context, *socketio.Socket) error {
+			running.Add(1)
+			<-gate
+			return nil
+		})
+		c := h.dial()
+		for i := range 1000 {
+			c.send(fmt.Sprintf("40/n%d,", i))
+		}
+		for i := 10; i < 1000; i++ {
+			c.want(fmt.Sprintf(`44/n%d,{"message":"Too many namespaces"}`, i))
+		}
+		c.send("41/n0,", "40/n0,") // a socket counts until its middleware has returned
+		c.want(`44/n0,{"message":"Too many namespaces"}`)
+		synctest.Wait()
+		if n := running.Load(); n != 10 {
+			t.Errorf("%d middleware run", n)
+		}
+		close(gate)
+		synctest.Wait()
+		c.send("40/n2000,")
+		for range 9 {
+			c.next()
+		}
+		c.joined("/n2000")
+		c.close()
+		synctest.Wait()
+		if got := h.sio.Namespaces(); len(got) != 1 {
+			t.Errorf("%d namespaces are left", len(got))
+		}
+		h.sio.Close()
+	})
+}
+
+// C-17: attachments are for those who are connected.
+func TestAttachmentsBeforeConnect(t *testing.T) {
+	h := serve(t, nil)
+	c := h.dial()
+	c.send(`451-["x",{"_placeholder":true,"num":0}]`)
+	c.wantClosed()
+}
+
+// C-05: an event whose attachments do not come ends the connection.
+func TestAttachmentsThatDoNotCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := serve(t, nil)
+		barrier(h.sio)
+		a, b := h.connect(), h.connect()
+		start := time.Now()
+		a.send(`451-["x",{"_placeholder":true,"num":0}]`)
+		b.send(`451-["barrier",{"_placeholder":true,"num":0}]`, "b:late but there")
+		<-a.gone
+		if d := time.Since(start); d > 2*time.Minute {
+			t.Errorf("it took %v", d)
+		}
+		time.Sleep(5 * time.Minute)
+		b.sync()
+		h.sio.Close()
+	})
+}
+
 // C-27: what 100,000 events that ask for acknowledgements leave behind is nothing,
 // and neither is what 100,000 rooms do once the client is gone.
 func TestFloodsLeaveNothing(t *testing.T) {
@@ -188,10 +256,12 @@ func TestFloodsLeaveNothing(t *testing.T) {
 	s := receive(t, sockets)
 	flood := func(event string) {
 		t.Helper()
+		unanswered := make(chan struct{}, 1000) // fewer than MaxQueueMessages
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			for i := range n {
+				unanswered <- struct{}{}
 				c.write(1, fmt.Sprintf(event, i, i))
 			}
 		}()
@@ -199,6 +269,7 @@ func TestFloodsLeaveNothing(t *testing.T) {
 			if got := c.next(); !strings.HasPrefix(got, fmt.Sprint("43", i, "[")) {
 				t.Fatalf("answer %d: %q", i, got)
 			}
+			<-unanswered
 		}
 		<-done
 	}
@@ -377,6 +448,46 @@ func TestSessionIDStaysSecret(t *testing.T) {
 	until("left")
 	if strings.Contains(log.String(), victim.sid) {
 		t.Errorf("in the log: %s", log)
+	}
+}
+
+// C-13: in version 2 of the protocol the id of a socket is made from that of its
+// session. The log keeps the secret.
+func TestSessionIDOfVersion2IsNotLogged(t *testing.T) {
+	log := new(logBuffer)
+	h := serve(t, &socketio.Options{
+		AllowEIO3: true, MaxRooms: 1,
+		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		EventLimiter: func(*socketio.Socket) socketio.EventLimiter {
+			return limiter(func(event string) error {
+				if event == "limited" {
+					return socketio.ErrRateLimited
+				}
+				return nil
+			})
+		},
+	})
+	h.sio.Of("/b")
+	fail := socketio.HandlerFunc(func(context.Context, *socketio.Event) error { panic("ouch") })
+	h.sio.Handle("fail", fail)
+	h.sio.Of("/b").Handle("fail", fail)
+	c := h.open("EIO=3")
+	c.want("40")
+	c.send("40/b,")
+	c.want("40/b,")
+	h.sio.Of("/b").SocketsJoin("a", "b")
+	c.send(`42/b,["unknown"]`, `42/b,["limited"]`, `42/b,["fail"]`)
+	c.want("41/b,")
+	c.send(`42["unknown"]`, `42["limited"]`, "4woooot")
+	c.wantClosed()
+	h.sio.Shutdown(context.Background())
+	for _, part := range []string{"left out", "no handler", "panic in a handler", "event refused"} {
+		if !strings.Contains(log.String(), part) {
+			t.Errorf("%q is not in the log", part)
+		}
+	}
+	if strings.Contains(log.String(), c.sid) || !strings.Contains(log.String(), "socket=/b#"+c.sid[:4]+"…") {
+		t.Errorf("%s in the log:\n%s", c.sid, log)
 	}
 }
 

@@ -361,7 +361,7 @@ func (s *Socket) unhandled(e *Event) {
 	seen := false
 	s.eachTable(func(t *table) { seen = seen || len(t.any) > 0 })
 	if !seen {
-		log.Debug("socketio: no handler for the event", "namespace", s.ns.name, "socket", s.id, "event", e.packet.Event)
+		log.Debug("socketio: no handler for the event", "namespace", s.ns.name, "socket", s.logID(), "event", e.packet.Event)
 	}
 }
 

@@ -99,7 +99,7 @@ func (s *Socket) refuseEvent(p *parser.Packet, err error) {
 	}
 	if s.server.logged.due("refused: " + err.Error()) {
 		s.server.opts.Logger.Warn("socketio: event refused; reported once a minute for each cause",
-			"namespace", s.name, "socket", s.id, "event", p.Event, "error", err)
+			"namespace", s.name, "socket", s.logID(), "event", p.Event, "error", err)
 	}
 	if p.HasID {
 		e := &Event{socket: s, packet: p}

@@ -39,7 +39,7 @@ func (s *Socket) joinQuietly(rooms []string) {
 		return
 	}
 	s.server.opts.Logger.Warn("socketio: SocketsJoin left out a socket; reported once a minute for each cause",
-		"namespace", s.ns.name, "socket", s.id, "error", err)
+		"namespace", s.ns.name, "socket", s.logID(), "error", err)
 }
 
 // Leave takes the socket out of rooms; those that it is not in are ignored. It has

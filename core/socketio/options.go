@@ -200,6 +200,11 @@ type Options struct {
 	// queue, the client is disconnected. Recovery does not bring lost events back.
 	QueuePolicy QueuePolicy
 
+	// KeepReaders keeps a goroutine for each websocket. By default, on Linux and for
+	// connections that are TCP as the process sees them (not TLS), one that has been
+	// silent for some seconds takes neither a goroutine nor a buffer.
+	KeepReaders bool
+
 	// Parser is the packet format; JSON by default. Clients must use the same.
 	Parser parser.Parser
 	// Recovery turns connection state recovery on.
@@ -361,6 +366,7 @@ func (o *Options) engine() *engineio.Options {
 		MaxHeaderBytes:                o.MaxHeaderBytes,
 		TrustedProxies:                o.TrustedProxies,
 		BindSession:                   o.BindSession,
+		KeepReaders:                   o.KeepReaders,
 		Transports:                    o.Transports,
 		DisableUpgrades:               o.DisableUpgrades,
 		AllowEIO3:                     o.AllowEIO3,

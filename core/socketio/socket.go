@@ -65,7 +65,8 @@ type heldEvent struct {
 }
 
 // ID returns the public id of the socket: 20 characters. It is the name of a room
-// that the socket is in.
+// that the socket is in. Clients of version 2 make their ids from that of their session,
+// which is a secret: do not show it to others if you allow EIO3.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace of the socket.

@@ -74,7 +74,7 @@ func TestHeartbeats(t *testing.T) {
 	t.Parallel()
 	n, window, c := 300, 3*time.Second, config{PingInterval: time.Second}
 	if *full {
-		n, window, c = 10_000, time.Minute, config{}
+		n, window, c = 10_000, time.Minute, config{PingInterval: 25 * time.Second} // the default
 	}
 	p := start(t, c)
 	clients := p.crowd(t, n, "", websocket)

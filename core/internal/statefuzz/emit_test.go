@@ -3,6 +3,7 @@ package statefuzz
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,9 +16,28 @@ import (
 	"github.com/gosocketio/sio/core/socketio"
 )
 
-// serveInMemory serves until the test ends.
-func serveInMemory(t *testing.T, sio *socketio.Server) *memnet.Listener {
-	ln := memnet.Listen()
+// dialer reaches a server, whatever the address.
+type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// serve serves until the test ends, in memory or over TCP: the server reads from real
+// connections in other ways.
+func serve(t *testing.T, sio *socketio.Server, tcp bool) dialer {
+	t.Helper()
+	var ln net.Listener
+	var dial dialer
+	if tcp {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln = l
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
+		}
+	} else {
+		l := memnet.Listen()
+		ln, dial = l, l.Dial
+	}
 	hs := &http.Server{Handler: sio}
 	var wait sync.WaitGroup
 	wait.Go(func() { hs.Serve(ln) })
@@ -27,8 +47,11 @@ func serveInMemory(t *testing.T, sio *socketio.Server) *memnet.Listener {
 		ln.Close()
 		wait.Wait()
 	})
-	return ln
+	return dial
 }
+
+// networks are what tests run over.
+var networks = map[string]bool{"memory": false, "tcp": true}
 
 // connectTo returns a client that is not connected yet, and is closed when the test ends.
 func connectTo(t *testing.T, opts client.Options) *client.Socket {
@@ -57,7 +80,7 @@ func TestConcurrentEmitNeed1(t *testing.T) {
 		"polling":   {"polling"},
 		"upgrade":   {"polling", "websocket"},
 	} {
-		t.Run(name, func(t *testing.T) { testConcurrentEmit(t, transports) })
+		t.Run(name, func(t *testing.T) { testConcurrentEmit(t, transports, name != "polling") })
 	}
 }
 
@@ -66,9 +89,9 @@ const (
 	each     = 1000
 )
 
-func testConcurrentEmit(t *testing.T, transports []string) {
+func testConcurrentEmit(t *testing.T, transports []string, tcp bool) {
 	sio := socketio.NewServer(&socketio.Options{MaxQueueMessages: -1, MaxQueueBytes: -1})
-	ln := serveInMemory(t, sio)
+	dial := serve(t, sio, tcp)
 	sio.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 		if err := s.Join("room"); err != nil {
 			return err
@@ -79,7 +102,7 @@ func testConcurrentEmit(t *testing.T, transports []string) {
 	})
 	received := newTally()
 	c := connectTo(t, client.Options{
-		Transports: transports, DialContext: ln.Dial, Reconnection: client.Reconnection{Disable: true}, MaxInflight: -1,
+		Transports: transports, DialContext: dial, Reconnection: client.Reconnection{Disable: true}, MaxInflight: -1,
 	})
 	client.OnCall(c, "event", func(_ context.Context, e numbered) (int, error) {
 		return e.Number, received.add(e)

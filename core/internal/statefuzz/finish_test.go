@@ -96,11 +96,23 @@ func (w *world) drain() {
 	w.fail("%v after the last step: %s%s", turns*slowness, w.asking(), w.missing())
 }
 
-// readAll has all clients finish their requests and read all that there is for them.
+// readAll has all clients finish their requests and read all that there is for them, until
+// their polls stay unanswered.
 func (w *world) readAll() {
-	for range 3 {
+	for _, p := range w.peers {
+		p.live()
+	}
+	w.settle()
+	for range 1000 {
+		waiting := true
 		for _, p := range w.peers {
-			p.live()
+			if p.usable() && !p.muted && p.polling() && p.poll == nil {
+				waiting = false
+				p.beginPoll()
+			}
+		}
+		if waiting {
+			return
 		}
 		w.settle()
 	}

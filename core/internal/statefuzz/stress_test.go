@@ -19,7 +19,6 @@ import (
 	"github.com/gosocketio/sio/core/client"
 	"github.com/gosocketio/sio/core/cluster"
 	"github.com/gosocketio/sio/core/engineio"
-	"github.com/gosocketio/sio/core/internal/memnet"
 	"github.com/gosocketio/sio/core/socketio"
 )
 
@@ -29,9 +28,15 @@ var calls = flag.Int("calls", 400, "how many calls each goroutine of TestStress 
 // goroutines, while clients come, go and are cut off. It is for the race detector; it also
 // finds panics, deadlocks, and ends that are missing or doubled.
 func TestStressNeeds1And5(t *testing.T) {
+	for name, tcp := range networks {
+		t.Run(name, func(t *testing.T) { testStress(t, tcp) })
+	}
+}
+
+func testStress(t *testing.T, tcp bool) {
 	stop := time.AfterFunc(10*patience, func() { panic("the stress test takes too long") })
 	defer stop.Stop()
-	a := newArena(t)
+	a := newArena(t, tcp)
 	var clients, callers sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	for i := range 12 {
@@ -97,7 +102,7 @@ type arena struct {
 	sio   *socketio.Server // has the clients
 	other *socketio.Server // another node of the cluster, with some, too
 	dyn   *socketio.DynamicNamespace
-	nets  []*memnet.Listener
+	nets  []dialer
 
 	sockets  pool[*socketio.Socket]
 	remotes  pool[*socketio.RemoteSocket]
@@ -132,7 +137,7 @@ func (p *pool[T]) pick(r *rand.Rand) (v T, ok bool) {
 	return p.items[r.IntN(min(p.n, len(p.items)))], true
 }
 
-func newArena(t *testing.T) *arena {
+func newArena(t *testing.T, tcp bool) *arena {
 	bus := cluster.NewMemory(&cluster.MemoryOptions{Recovery: &cluster.MemoryRecovery{}})
 	a := &arena{t: t, log: new(alarm)}
 	a.sio, a.other = a.newNode(bus), a.newNode(bus)
@@ -140,7 +145,7 @@ func newArena(t *testing.T) *arena {
 	a.handle(a.dyn)
 	for _, sio := range []*socketio.Server{a.sio, a.other} {
 		a.handle(sio.Namespace)
-		a.nets = append(a.nets, serveInMemory(t, sio))
+		a.nets = append(a.nets, serve(t, sio, tcp))
 	}
 	return a
 }
@@ -197,11 +202,11 @@ var transportsOf = [][]string{{"websocket"}, {"polling"}, {"polling", "websocket
 
 // stay connects a client and has it send until ctx ends.
 func (a *arena) stay(ctx context.Context, i int, r *rand.Rand) {
-	ln := a.nets[boolInt(i%4 == 3)]
+	dial := a.nets[boolInt(i%4 == 3)]
 	var line shaky
 	c, err := client.New("http://server", &client.Options{
 		Transports: transportsOf[i%len(transportsOf)], Proxy: noProxy,
-		DialContext:  func(ctx context.Context, network, addr string) (net.Conn, error) { return line.dial(ctx, ln) },
+		DialContext:  func(ctx context.Context, network, addr string) (net.Conn, error) { return line.dial(ctx, dial) },
 		Reconnection: client.Reconnection{Delay: time.Millisecond, DelayMax: 5 * time.Millisecond},
 		ErrorHandler: func(*client.Socket, string, error) {},
 		Logger:       quiet,
@@ -239,8 +244,8 @@ type shaky struct {
 	conns []net.Conn
 }
 
-func (s *shaky) dial(ctx context.Context, ln *memnet.Listener) (net.Conn, error) {
-	c, err := ln.Dial(ctx, "", "")
+func (s *shaky) dial(ctx context.Context, dial dialer) (net.Conn, error) {
+	c, err := dial(ctx, "", "")
 	if err == nil {
 		s.mu.Lock()
 		s.conns = append(s.conns, c)
