@@ -1,5 +1,5 @@
 module github.com/gosocketio/sio/core
 
-go 1.25.0
+go 1.26.0
 
 require github.com/gorilla/websocket v1.5.3

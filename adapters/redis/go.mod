@@ -1,6 +1,6 @@
 module github.com/gosocketio/sio/adapters/redis
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/gosocketio/sio/core v0.1.0
