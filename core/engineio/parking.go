@@ -54,8 +54,25 @@ func (s *Session) resume() {
 		return
 	}
 	s.server.running.Add(1)
-	go s.read(s.conn, reader{quiet: true})
+	s.server.workers.Go((*wokenReader)(s))
 }
+
+// A session as the tasks that its goroutines have. Its connection stays the same once it
+// has one.
+type (
+	writer      Session
+	firstReader Session
+	wokenReader Session
+)
+
+// Work implements workers.Task.
+func (w *writer) Work() { (*Session)(w).write(w.conn) }
+
+// Work implements workers.Task.
+func (r *firstReader) Work() { (*Session)(r).read(r.conn, reader{fresh: true}) }
+
+// Work implements workers.Task.
+func (r *wokenReader) Work() { (*Session)(r).read(r.conn, reader{quiet: true}) }
 
 // sweepLaterLocked sees to it that readers who wait for nothing are found. It is called with
 // the server locked.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gosocketio/sio/core/internal/packet"
+	"github.com/gosocketio/sio/core/internal/workers"
 	"github.com/gosocketio/sio/core/internal/ws"
 )
 
@@ -26,6 +27,7 @@ type Server struct {
 	proxies   proxies
 	warnings  warnings
 	parker    ws.Parker
+	workers   workers.Pool
 	sweeps    atomic.Uint32 // how often sweep has run, and one
 
 	// running counts the open sessions and the goroutines that belong to them.
@@ -239,6 +241,7 @@ func (s *Server) register(q *request, session *Session) *ConnectionError {
 	s.sessions[session.id] = session
 	s.sweepLaterLocked()
 	s.running.Add(1)
+	s.workers.Hold()
 	s.admissions.opening--
 	q.registered = true
 	return nil

@@ -60,7 +60,7 @@ type Session struct {
 	waitsSince atomic.Uint32 // the number of the last sweep when the reader began to wait; 0 if it does not
 
 	// mu guards what follows. It is never held across I/O or a callback, and no
-	// other lock is taken while it is held.
+	// other lock than the pool's is taken while it is held.
 	mu          sync.Mutex
 	state       state
 	closeAsked  bool // Close was called while opening
@@ -121,7 +121,7 @@ func (s *Session) flushLocked() {
 	case !s.writing:
 		s.writing = true
 		s.server.running.Add(1)
-		go s.write(s.conn)
+		s.server.workers.Go((*writer)(s))
 	}
 }
 
@@ -170,7 +170,7 @@ func (s *Session) opened() {
 	s.startHeartbeatLocked()
 	if s.conn != nil {
 		s.server.running.Add(1)
-		go s.read(s.conn, reader{fresh: true})
+		s.server.workers.Go((*firstReader)(s))
 	}
 	if len(s.queue.items) > 0 {
 		s.flushLocked()
@@ -373,7 +373,9 @@ func polite(reason Reason) bool {
 // finish tells the handler that the session has ended. Called once, by end or
 // by the goroutine that was inside OnMessage at that moment.
 func (s *Session) finish() {
-	defer s.server.running.Done() // the count that register took
+	// What register took.
+	defer s.server.running.Done()
+	defer s.server.workers.Release()
 	if trace := s.server.opts.Trace.SessionClosed; trace != nil {
 		trace(s, s.reason)
 	}

@@ -216,7 +216,7 @@ func (c *conn) connect(name string, auth json.RawMessage) {
 	}
 	s := newSocket(c, name, auth)
 	if err := c.add(s); err != nil {
-		c.server.live.Done()
+		c.server.letGo()
 		if err != ErrDisconnected {
 			c.refuse(name, err)
 		}
@@ -261,7 +261,7 @@ func (s *Socket) done() {
 	s.conn.mu.Lock()
 	s.conn.running--
 	s.conn.mu.Unlock()
-	s.server.live.Done()
+	s.server.letGo()
 }
 
 // socketID makes the id of a new socket. Clients of version 2 make theirs from

@@ -37,7 +37,7 @@ var (
 func newSocket(c *conn, name string, auth json.RawMessage) *Socket {
 	s := &Socket{conn: c, server: c.server, name: name, auth: auth}
 	s.ctx, s.cancel = context.WithCancelCause(c.session.Context())
-	s.queue = serial.Queue[*Event]{Run: s.run, Weigh: (*Event).weight, MaxWeight: c.server.opts.MaxInflightBytes}
+	s.queue = serial.Queue[*Event]{Run: s.run, Weigh: (*Event).weight, MaxWeight: c.server.opts.MaxInflightBytes, Pool: &c.server.workers}
 	s.id = c.socketID(name)
 	return s
 }

@@ -244,8 +244,8 @@ func TestPendingAcks(t *testing.T) {
 				_, err := s.Ask(t.Context(), "q")
 				answers <- err
 			}()
+			synctest.Wait() // one after the other
 		}
-		synctest.Wait()
 		c.want(`421["q"]`, `422["q"]`)
 		if _, err := s.Ask(t.Context(), "q"); err != socketio.ErrTooManyCalls {
 			t.Errorf("one too many: %v", err)

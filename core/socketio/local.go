@@ -146,7 +146,7 @@ func (l local) ServerSide(payload cluster.Payload, reply func(cluster.Payload)) 
 		return
 	}
 	go func() {
-		defer l.n.server.live.Done()
+		defer l.n.server.letGo()
 		l.n.runServerSide(event, h, args, reply)
 	}()
 }

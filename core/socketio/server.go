@@ -16,6 +16,7 @@ import (
 	"github.com/gosocketio/sio/core/browser"
 	"github.com/gosocketio/sio/core/cluster"
 	"github.com/gosocketio/sio/core/engineio"
+	"github.com/gosocketio/sio/core/internal/workers"
 )
 
 // Server is a Socket.IO server. It is an [http.Handler], which finds out by the
@@ -27,8 +28,9 @@ type Server struct {
 	engine *engineio.Server
 	client *browser.Handler // nil if it is not served
 
-	single    bool       // no other node can be in its cluster
-	forwarder *forwarder // nil unless requests are forwarded
+	workers   workers.Pool // run the handlers
+	single    bool         // no other node can be in its cluster
+	forwarder *forwarder   // nil unless requests are forwarded
 
 	// Lock order: mu, then the locks of rooms.Index. A socket's mu is taken before
 	// both, and before those of its queue and of its conn's session.
@@ -327,7 +329,7 @@ func (s *Server) all() []*Namespace {
 	return list
 }
 
-// hold counts a new socket, unless the server is closing.
+// hold counts a new socket, unless the server is closing. See letGo.
 func (s *Server) hold() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -335,7 +337,14 @@ func (s *Server) hold() bool {
 		return false
 	}
 	s.live.Add(1)
+	s.workers.Hold()
 	return true
+}
+
+// letGo ends what hold began.
+func (s *Server) letGo() {
+	s.workers.Release()
+	s.live.Done()
 }
 
 func (s *Server) isClosing() bool {

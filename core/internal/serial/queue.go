@@ -2,7 +2,11 @@
 // exists only while there are tasks.
 package serial
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/gosocketio/sio/core/internal/workers"
+)
 
 // Queue is a queue of tasks and the goroutine that runs them. The zero value is
 // not usable: set Run first. All methods may be called concurrently, also from
@@ -15,6 +19,8 @@ type Queue[T any] struct {
 	// MaxWeight is how much the tasks may weigh that wait before PushWait waits: 0 or
 	// less means no limit. A task that would be alone is let in whatever it weighs.
 	MaxWeight int
+	// Pool has the goroutines. Nil: a new one is started whenever there are tasks.
+	Pool *workers.Pool
 
 	mu      sync.Mutex
 	tasks   []T // waiting; the runner takes all of them at once
@@ -114,9 +120,24 @@ func (q *Queue[T]) pushLocked(t T) {
 	}
 	if !q.running {
 		q.running = true
-		go q.drain()
+		q.goDrain()
 	}
 }
+
+// goDrain has another goroutine run the tasks.
+func (q *Queue[T]) goDrain() {
+	if q.Pool == nil {
+		go q.drain()
+		return
+	}
+	q.Pool.Go((*runner[T])(q))
+}
+
+// runner is a queue as the task of a pool.
+type runner[T any] Queue[T]
+
+// Work implements workers.Task.
+func (r *runner[T]) Work() { (*Queue[T])(r).drain() }
 
 // drain runs tasks until there are none. A task may end its goroutine, as the
 // Fatal of package testing does: another one takes over then.
@@ -130,7 +151,7 @@ func (q *Queue[T]) drain() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.tasks = append(batch[next:], q.tasks...)
-		go q.drain()
+		q.goDrain()
 	}()
 	for {
 		q.mu.Lock()
