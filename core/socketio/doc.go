@@ -21,7 +21,8 @@
 // The handlers of one socket run one at a time and in the order in which its
 // events arrived: first OnConnect, then the events, then OnDisconnecting and
 // OnDisconnect, exactly once. Sockets run in parallel. An event that arrived
-// before its socket was disconnected reaches its handler.
+// before its socket was disconnected reaches its handler. Handlers registered through
+// [Concurrent] run beside the others.
 //
 // The context of a handler is the socket's: it carries the values of the
 // context of the HTTP request that opened the connection, and is cancelled when

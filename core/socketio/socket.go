@@ -39,12 +39,13 @@ type Socket struct {
 	acks       map[uint64]pendingAck
 	waits      map[*wait]struct{} // for room in the client's queue
 	data       map[string]any
-	final      []string        // the rooms at the time of the disconnect
-	held       []heldEvent     // events that came between activation and the CONNECT packet
-	replayed   map[string]bool // offsets that recovery sent, to skip if they come again
-	forgetting *time.Timer     // forgets replayed; nil if there is nothing to forget
-	arriving   bool            // the reader is about to queue an event
-	over       bool            // only the last entry of the queue is missing
+	places     map[*concurrentHandler]chan struct{} // see Concurrent; nil for most
+	final      []string                             // the rooms at the time of the disconnect
+	held       []heldEvent                          // events that came between activation and the CONNECT packet
+	replayed   map[string]bool                      // offsets that recovery sent, to skip if they come again
+	forgetting *time.Timer                          // forgets replayed; nil if there is nothing to forget
+	arriving   bool                                 // the reader is about to queue an event
+	over       bool                                 // only the last entry of the queue is missing
 
 	reason *DisconnectError // set before ended
 	grace  *time.Timer      // cancels ctx; set before the last entry of the queue
