@@ -92,6 +92,26 @@ func TestPongKeepsOpenC20Need42(t *testing.T) {
 	})
 }
 
+func TestPongKeepsPollingOpenNeed42(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, stop := startInMemory(t, pings())
+		defer stop()
+		sid, r := f.open(t)
+		for range 20 {
+			f.poll(t, sid).want(t, 200, "2")
+			time.Sleep(timeout * 9 / 10)
+			f.post(t, sid, "3").want(t, 200, "ok")
+		}
+		if !isOpen(r) {
+			t.Fatal("closed")
+		}
+		f.poll(t, sid).want(t, 200, "2")
+		time.Sleep(timeout * 11 / 10)
+		f.post(t, sid, "3").want(t, 400, `{"code":1,"message":"Session ID unknown"}`)
+		r.wantClosed(t, engineio.PingTimeout)
+	})
+}
+
 func TestAnyPacketRefreshesTheDeadlineOnce(t *testing.T) { // 0.1 (b)
 	synctest.Test(t, func(t *testing.T) {
 		f, stop := startInMemory(t, pings())

@@ -11,10 +11,12 @@ import (
 // 503; all sockets are disconnected with reason ServerShuttingDown, after what
 // is queued for them was flushed (their clients see a closed transport and
 // reconnect, to whichever server answers by then); and it waits until their
-// handlers have returned. If ctx ends before that, connections are cut and the
-// error of ctx is returned; handlers may still run then, with contexts that are
-// cancelled at the latest 10 s after the disconnect. What recovery needs is kept
-// within 5 s, or not at all.
+// handlers have returned. Clients that are there have fetched what is theirs in a
+// moment; for one on websocket that does not answer, it waits 5 s, for one on polling
+// that does not come for what is queued, Options.CloseTimeout. If ctx ends before
+// that, connections are cut and the error of ctx is returned; handlers may still run
+// then, with contexts that are cancelled at the latest 10 s after the disconnect. What
+// recovery needs is kept within 5 s, or not at all.
 //
 // Do not call it from a handler. The http.Server that the server is mounted in
 // is left alone: shut it down afterwards, since it does not know of websockets.
