@@ -122,8 +122,9 @@ type Options struct {
 
 	// MaxQueueBytes and MaxQueueMessages bound the outbound queue of each session,
 	// including what is being written. Bytes are those of memory: each message and
-	// each attachment counts with MessageOverhead added. Defaults 16 MiB and 10,000;
-	// negative: unbounded. An empty queue accepts one message of any size.
+	// each attachment counts with MessageOverhead added, and an eighth of its size if
+	// that is 1024 bytes or more. Defaults 16 MiB and 10,000; negative: unbounded. An
+	// empty queue accepts one message of any size.
 	MaxQueueBytes    int
 	MaxQueueMessages int
 	// QueuePolicy says what happens when the queue is full. Default QueueDisconnect.

@@ -31,17 +31,27 @@ type Outgoing struct {
 }
 
 // MessageOverhead is what each message and attachment counts in bytes, in addition
-// to the capacity of its slice, for Options.MaxQueueBytes: about what its entry in
-// the queue and its place in the batch being written take.
+// to its slice, for Options.MaxQueueBytes: about what its entry in the queue and its
+// place in the batch being written take.
 const MessageOverhead = 256
 
 // size is what the entry counts for Options.MaxQueueBytes.
 func (o *Outgoing) size() int {
-	n := MessageOverhead + cap(o.Data)
+	n := memoryOf(cap(o.Data))
 	for _, a := range o.Attachments {
-		n += MessageOverhead + cap(a)
+		n += memoryOf(cap(a))
 	}
 	return n
+}
+
+// memoryOf returns what a slice of that capacity takes in the queue, at most. The
+// allocator rounds sizes up by as much as an eighth; for small ones MessageOverhead has
+// room for that.
+func memoryOf(capacity int) int {
+	if capacity >= 1024 {
+		capacity += capacity / 8
+	}
+	return MessageOverhead + capacity
 }
 
 // sharedForms returns the caches of the compressed forms: one per message of

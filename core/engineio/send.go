@@ -56,7 +56,7 @@ func (s *Session) SendWait(ctx context.Context, o *Outgoing) error {
 // room: by the time of Send others may have taken it. The errors are those of
 // SendWait.
 func (s *Session) WaitRoom(ctx context.Context, bytes int) error {
-	return s.waitTurn(ctx, waiter{size: MessageOverhead + bytes})
+	return s.waitTurn(ctx, waiter{size: memoryOf(bytes)})
 }
 
 // sendableLocked says why o, or anything if that is nil, cannot be sent, however

@@ -233,6 +233,7 @@ func (o *Options) fitsQueue(missed []*cluster.Message) bool {
 			bytes += engineio.MessageOverhead + cap(a)
 		}
 	}
+	bytes += bytes / 8 // as large messages count
 	return (o.MaxQueueMessages < 0 || len(missed) < o.MaxQueueMessages) && (o.MaxQueueBytes < 0 || bytes < o.MaxQueueBytes)
 }
 

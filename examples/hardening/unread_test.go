@@ -8,8 +8,7 @@ import (
 )
 
 // TestUnread (need 9, C-26): a client that never reads costs no more memory than its
-// queue may have, and 64 KiB, and nothing when it is gone. The allocator rounds sizes up,
-// by an eighth at most, and so may the queue.
+// queue may have, and 64 KiB, and nothing when it is gone.
 func TestUnread(t *testing.T) {
 	t.Parallel()
 	const queue = 1 << 20
@@ -32,7 +31,7 @@ func TestUnread(t *testing.T) {
 				each := int(after.Heap-before.Heap) / n
 				t.Logf("%d clients that do not read: %d KiB live each, of which the queue has %d KiB; %d KiB resident each",
 					n, each>>10, queue>>10, int(p.resident(t)-resident)/n>>10)
-				if limit := queue + queue/8 + 64<<10; each > limit {
+				if limit := queue + 64<<10; each > limit {
 					t.Errorf("%d KiB each, more than %d", each>>10, limit>>10)
 				}
 				for _, c := range crowd {
