@@ -189,8 +189,8 @@ type Options struct {
 	OnConnectionError func(*engineio.ConnectionError)
 
 	// MaxQueueBytes and MaxQueueMessages bound what is queued for one client, in bytes
-	// of memory (an event takes 256 besides its data, and so does each attachment) and
-	// in messages; 16 MiB and 10,000 by default.
+	// of memory (an event takes 256 besides its data, and an eighth if these are 1024 or
+	// more, and so does each attachment) and in messages; 16 MiB and 10,000 by default.
 	MaxQueueBytes    int
 	MaxQueueMessages int
 	// QueuePolicy says what happens beyond; the client is disconnected by default. With

@@ -3,18 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gosocketio/sio/examples/internal/npm"
 )
 
 // TestOfficialClient has socket.io-client of npm in place of ours.
@@ -63,41 +60,10 @@ func officialClient(t *testing.T, url, transports string) (got official) {
 	return got
 }
 
-// nodeModules returns the directory of the official client, which is installed once for
-// each version of the lock file, in the user's cache directory.
+// nodeModules returns the directory of the official client.
 var nodeModules = sync.OnceValues(func() (string, error) {
-	_, err := exec.LookPath("node")
-	cache, e := os.UserCacheDir()
-	if err = errors.Join(err, e); err != nil {
+	if _, err := exec.LookPath("node"); err != nil {
 		return "", err
 	}
-	names := [2]string{"package.json", "package-lock.json"}
-	var files [2][]byte
-	sum := sha256.New()
-	for i, name := range names {
-		if files[i], err = os.ReadFile(filepath.Join("testdata/js", name)); err != nil {
-			return "", err
-		}
-		sum.Write(files[i])
-	}
-	dir := filepath.Join(cache, "sio-deploy", hex.EncodeToString(sum.Sum(nil)[:8]))
-	modules, done := filepath.Join(dir, "node_modules"), filepath.Join(dir, ".complete")
-	if _, err := os.Stat(done); err == nil {
-		return modules, nil
-	}
-	err = errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755))
-	for i, name := range names {
-		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), files[i], 0o644))
-	}
-	if err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	npm.Dir = dir
-	if out, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", npm, err, out)
-	}
-	return modules, os.WriteFile(done, nil, 0o644)
+	return npm.Install("testdata/js", "sio-deploy")
 })
