@@ -36,15 +36,21 @@ func (w *wire) read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, w.ahead)
+	w.skip(n)
+	return n, nil
+}
+
+// skip takes the first n bytes of what is ahead.
+func (w *wire) skip(n int) {
 	w.ahead = w.ahead[n:]
 	if len(w.ahead) == 0 {
 		w.giveBack()
 	}
-	return n, nil
 }
 
 // readInto reads from the network into p, which the caller holds meanwhile.
 func (w *wire) readInto(p []byte) (int, error) {
+	w.beforeWait()
 	for {
 		n, err := w.Conn.Read(p)
 		if n > 0 || !isTimeout(err) || !w.kicked() {
@@ -74,11 +80,19 @@ func (w *wire) await() error {
 }
 
 func (w *wire) readAhead() error {
+	w.beforeWait()
 	w.readErr = nil
 	if err := w.raw.Read(w.tryRead); err != nil {
 		return err
 	}
 	return w.readErr
+}
+
+// beforeWait is called before the network is asked for more.
+func (w *wire) beforeWait() {
+	if w.conn != nil && w.conn.beforeWait != nil {
+		w.conn.beforeWait()
+	}
 }
 
 func (w *wire) giveBack() {

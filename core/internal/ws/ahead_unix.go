@@ -5,6 +5,7 @@ package ws
 import (
 	"io"
 	"net"
+	"sync"
 	"syscall"
 )
 
@@ -34,7 +35,7 @@ func (w *wire) readNow(fd uintptr) bool {
 	if buf == nil {
 		buf = aheads.Get().(*[aheadSize]byte)
 	}
-	n, err := ignoringEINTR(int(fd), buf[:])
+	n, err := ignoringEINTR(syscall.Read, int(fd), buf[:])
 	if err == nil && n > 0 {
 		w.ahead, w.lent = buf[:n], buf
 		return true
@@ -52,9 +53,47 @@ func (w *wire) readNow(fd uintptr) bool {
 	return true
 }
 
-func ignoringEINTR(fd int, p []byte) (int, error) {
+// attempt is a write that does not wait.
+type attempt struct {
+	p   []byte
+	n   int
+	err error
+	do  func(fd uintptr) bool // once, made once
+}
+
+var attempts = sync.Pool{New: func() any {
+	a := new(attempt)
+	a.do = a.once
+	return a
+}}
+
+func (a *attempt) once(fd uintptr) bool {
+	n, err := ignoringEINTR(syscall.Write, int(fd), a.p)
+	switch {
+	case err == nil:
+		a.n = n
+	case err != syscall.EAGAIN:
+		a.err = &net.OpError{Op: "write", Net: "tcp", Err: err}
+	}
+	return true
+}
+
+// writeNow writes what the kernel takes of p at once. It is called with the right to
+// write.
+func (w *wire) writeNow(p []byte) (n int, err error) {
+	a := attempts.Get().(*attempt)
+	a.p, a.n, a.err = p, 0, nil
+	if err = w.raw.Write(a.do); err == nil {
+		err = a.err
+	}
+	n, a.p, a.err = a.n, nil, nil
+	attempts.Put(a)
+	return n, err
+}
+
+func ignoringEINTR(do func(fd int, p []byte) (int, error), fd int, p []byte) (int, error) {
 	for {
-		n, err := syscall.Read(fd, p)
+		n, err := do(fd, p)
 		if err != syscall.EINTR {
 			return n, err
 		}

@@ -51,9 +51,7 @@ func (c *Conn) Read() (data []byte, binary bool, err error) {
 		return nil, false, ErrClosed
 	}
 	if c.readErr == nil {
-		if err = c.await(); err == nil {
-			data, binary, err = c.next()
-		}
+		data, binary, err = c.message()
 		if err == nil || err == ErrIdle {
 			return data, binary, err
 		}
@@ -62,12 +60,24 @@ func (c *Conn) Read() (data []byte, binary bool, err error) {
 	return nil, false, c.readErr
 }
 
+func (c *Conn) message() (data []byte, binary bool, err error) {
+	if data, binary, err = c.whole(); data != nil || err != nil {
+		return data, binary, err
+	}
+	if c.silent() {
+		if err = c.await(); err != nil {
+			return nil, false, err
+		}
+		if data, binary, err = c.whole(); data != nil || err != nil {
+			return data, binary, err
+		}
+	}
+	return c.next()
+}
+
 // await waits until the next message has begun, if that can be done without keeping a
 // buffer. What goes wrong is gorilla's to find.
 func (c *Conn) await() error {
-	if !c.silent() {
-		return nil
-	}
 	err := c.wire.await()
 	if err != ErrIdle {
 		c.wire.failed, err = err, nil
@@ -235,5 +245,5 @@ func (c *Conn) cause(err error) error {
 
 func isTimeout(err error) bool {
 	var n net.Error
-	return errors.As(err, &n) && n.Timeout()
+	return err != nil && errors.As(err, &n) && n.Timeout()
 }

@@ -23,8 +23,8 @@ type wire struct {
 	guard       guard
 	broken      error // the guard's verdict; sticky
 	established bool
-	holds       bool        // response is kept for the first write of Conn
-	response    []byte      // the 101, or nil once it was written
+	holds       bool        // response is left to Conn
+	response    []byte      // the 101
 	verdict     *CloseError // gorilla's close frame, or nil
 	conn        *Conn       // nil before the handshake is done
 	held        *heldClose  // a close frame that gorilla does not know of yet

@@ -103,21 +103,33 @@ func (c *Conn) writeFrames(frames []Frame) error {
 	return c.flush(b)
 }
 
-// newBatch returns an empty batch, or the first one with the response to the
-// handshake. It is called with the right to write.
+// newBatch returns a batch with what is still to be sent: nothing, as a rule. It is
+// called with the right to write.
 func (c *Conn) newBatch() *batch {
 	b := batches.Get().(*batch)
-	b.buf = append(b.buf, c.wire.response...)
-	c.wire.response = nil
+	b.buf = append(b.buf, c.unsent...)
+	c.unsent = nil
 	return b
+}
+
+// add copies a frame that is not to be compressed into the batch.
+func (b *batch) add(f *Frame) {
+	b.header(f.op(), len(f.Prefix)+len(f.Payload))
+	b.buf = append(b.buf, f.Prefix...)
+	b.buf = append(b.buf, f.Payload...)
+}
+
+// op returns the first byte of the frame.
+func (f *Frame) op() byte {
+	if f.Binary {
+		return final | opBinary
+	}
+	return final | opText
 }
 
 // add puts one frame into the batch, and writes the batch whenever it is large.
 func (c *Conn) add(b *batch, f *Frame) error {
-	op := byte(final | opText)
-	if f.Binary {
-		op = final | opBinary
-	}
+	op := f.op()
 	if f.Compress && c.compressed {
 		if body, ok := f.deflated(); ok {
 			b.header(op|rsv1, len(body))
@@ -196,15 +208,35 @@ func (c *Conn) send(buf []byte, bufs *net.Buffers) (err error) {
 	if len(buf) == 0 && bufs == nil {
 		return nil
 	}
-	c.armDeadline()
 	if bufs != nil {
+		c.armDeadline()
 		_, err = bufs.WriteTo(c.wire.Conn)
 	} else {
-		_, err = c.wire.Conn.Write(buf)
+		err = c.sendBuf(buf)
 	}
 	if err == nil {
 		return nil
 	}
+	return c.failed(err)
+}
+
+// sendBuf writes buf. Most often the kernel takes it at once: a deadline is set when it
+// does not, for that costs as much as encoding a small message.
+func (c *Conn) sendBuf(buf []byte) error {
+	if c.wire.raw != nil {
+		c.disarmDeadline()
+		n, err := c.wire.writeNow(buf)
+		if buf = buf[n:]; err != nil || len(buf) == 0 {
+			return err
+		}
+	}
+	c.armDeadline()
+	_, err := c.wire.Conn.Write(buf)
+	return err
+}
+
+// failed keeps the error of a write.
+func (c *Conn) failed(err error) error {
 	c.writeErr = err
 	if isTimeout(err) {
 		c.writeErr = errWriteTimeout
@@ -215,25 +247,33 @@ func (c *Conn) send(buf []byte, bufs *net.Buffers) (err error) {
 	return c.writeErr
 }
 
-// armDeadline starts the write timeout, unless a close has set a last one. A deadline
-// is made to last for more than one write, since setting it costs as much as encoding
-// a small message.
+// armDeadline starts the write timeout, unless a close has set a last one. It is called
+// with the right to write.
 func (c *Conn) armDeadline() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing {
+	if c.closing || c.writeTimeout <= 0 && !c.armed {
 		return
 	}
 	var deadline time.Time
 	if c.writeTimeout > 0 {
-		now := time.Now()
-		if c.deadline.Sub(now) >= c.writeTimeout {
-			return
-		}
-		deadline = now.Add(c.writeTimeout + c.writeTimeout/4)
+		deadline = time.Now().Add(c.writeTimeout)
 	}
-	c.deadline = deadline
+	c.armed = c.writeTimeout > 0
 	c.wire.Conn.SetWriteDeadline(deadline)
+}
+
+// disarmDeadline takes the last armDeadline back.
+func (c *Conn) disarmDeadline() {
+	if !c.armed {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing {
+		c.armed = false
+		c.wire.Conn.SetWriteDeadline(time.Time{})
+	}
 }
 
 func (c *Conn) isClosed() bool {
@@ -280,6 +320,63 @@ func cutReason(reason string) string {
 		end--
 	}
 	return reason[:end]
+}
+
+// tryLimit is the size in bytes of the largest write of TryWrite: it fits into the
+// kernel's buffer if that is nearly empty.
+const tryLimit = 16 << 10
+
+// TryWrite is Write for who must not wait. It reports whether it has taken the frames,
+// which it does unless they are large, are to be compressed, or somebody else is
+// writing; and whether they were sent. If not, they, or what is left of them, go before
+// the next frame: Write without frames sends them. Only TCP and unix connections take
+// anything.
+func (c *Conn) TryWrite(frames ...Frame) (taken, sent bool, err error) {
+	if c.wire.raw == nil || !c.triable(frames) {
+		return false, false, nil
+	}
+	select {
+	case c.writing <- struct{}{}:
+	default:
+		return false, false, nil
+	}
+	sent, err = c.tryFrames(frames)
+	c.release()
+	return true, sent, err
+}
+
+func (c *Conn) triable(frames []Frame) bool {
+	size := 0
+	for i := range frames {
+		f := &frames[i]
+		if size += len(f.Prefix) + len(f.Payload); size > tryLimit || f.Compress && c.compressed {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Conn) tryFrames(frames []Frame) (sent bool, err error) {
+	if c.writeErr != nil {
+		return true, c.writeErr
+	}
+	if c.isClosing() {
+		return true, ErrClosed
+	}
+	b := c.newBatch()
+	defer b.free()
+	for i := range frames {
+		b.add(&frames[i])
+	}
+	c.disarmDeadline()
+	n, err := c.wire.writeNow(b.buf)
+	if err != nil {
+		return true, c.failed(err)
+	}
+	if n < len(b.buf) {
+		c.unsent = append([]byte(nil), b.buf[n:]...)
+	}
+	return n == len(b.buf), nil
 }
 
 // answerPing is called by gorilla, with the right to read. If another goroutine

@@ -244,8 +244,8 @@ func TestPreparedIsShared(t *testing.T) {
 	}
 }
 
-// A shut window does not hold the writer for ever: a minute after a first write, up to
-// a quarter more later.
+// A shut window does not hold the writer for ever, and what was written before does not
+// count.
 func TestWriteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p := pipePair(t, nil, "")
@@ -261,7 +261,7 @@ func TestWriteTimeout(t *testing.T) {
 		}
 		start := time.Now()
 		err := c.Write(ws.Frame{Payload: []byte("x")})
-		if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took < time.Minute || took > 75*time.Second {
+		if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took != time.Minute {
 			t.Errorf("Write: %v after %v", err, took)
 		}
 		if again := c.Write(ws.Frame{Payload: []byte("x")}); again != err {

@@ -47,8 +47,8 @@ type Options struct {
 	// Compression agrees to permessage-deflate if the client offers it, without
 	// context takeover. Frames then still say whether they are to be compressed.
 	Compression bool
-	// WriteTimeout is how long the kernel may take to accept up to 256 KiB, or up to
-	// a quarter longer; default 30 s, negative means for ever.
+	// WriteTimeout is how long the kernel may take to accept up to 256 KiB; default
+	// 30 s, negative means for ever.
 	WriteTimeout time.Duration
 	// CloseTimeout bounds all of Close; default 5 s.
 	CloseTimeout time.Duration
@@ -56,6 +56,9 @@ type Options struct {
 	// take it along: one system call, and one packet, less for each connection that
 	// begins with a message of the server.
 	HoldResponse bool
+	// BeforeWait, if set, is called by Read whenever it is about to ask the network for
+	// more, which can mean to wait. It must not call Read or Close, nor block.
+	BeforeWait func()
 	// Linger is how long an ordinary close frame of the peer (code 1000 or none) is
 	// left unanswered to read what some clients send behind it; default 0. See
 	// Conn.ExpectClose.
@@ -83,6 +86,7 @@ type Conn struct {
 	buffered     *bufio.Reader   // gorilla's
 	maxMessage   int64
 	closeTimeout time.Duration
+	beforeWait   func() // may be nil
 	compressed   bool
 	vectored     bool // the kernel takes several buffers in one call
 	linger       atomic.Int64
@@ -93,8 +97,10 @@ type Conn struct {
 	reading chan struct{}
 	writing chan struct{}
 
-	readErr  error // held with reading
-	writeErr error // held with writing
+	readErr  error  // held with reading
+	writeErr error  // held with writing
+	unsent   []byte // held with writing: what goes before the next frame
+	armed    bool   // held with writing: a write deadline is set
 
 	// Of a connection that was parked; the parker's mutex guards them.
 	parkedAs uint64
@@ -103,12 +109,11 @@ type Conn struct {
 
 	mu           sync.Mutex // never held while anything blocks
 	writeTimeout time.Duration
-	deadline     time.Time // of writes, as it was last set
-	closing      bool      // a close has begun: deadlines are fixed, no new writes
-	closed       bool      // the network connection is closed
-	kick         bool      // a Read that waits is to return
-	handover     bool      // the writer is giving up its right, and takes no more pongs
-	pong         []byte    // to be sent by the holder of writing
+	closing      bool   // a close has begun: deadlines are fixed, no new writes
+	closed       bool   // the network connection is closed
+	kick         bool   // a Read that waits is to return
+	handover     bool   // the writer is giving up its right, and takes no more pongs
+	pong         []byte // to be sent by the holder of writing
 }
 
 func newConn(w *wire, g *websocket.Conn, br *bufio.Reader, o *Options) *Conn {
@@ -120,11 +125,13 @@ func newConn(w *wire, g *websocket.Conn, br *bufio.Reader, o *Options) *Conn {
 		maxMessage:   o.MaxMessage,
 		closeTimeout: o.CloseTimeout,
 		writeTimeout: o.WriteTimeout,
+		beforeWait:   o.BeforeWait,
 		vectored:     tcp,
 		reading:      make(chan struct{}, 1),
 		writing:      make(chan struct{}, 1),
 	}
 	c.linger.Store(int64(o.Linger))
+	c.unsent, w.response = w.response, nil
 	w.conn = c
 	w.guard.hold = o.Linger > 0
 	g.SetPingHandler(c.answerPing)
@@ -154,7 +161,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 // now on.
 func (c *Conn) SetWriteTimeout(d time.Duration) {
 	c.mu.Lock()
-	c.writeTimeout, c.deadline = d, time.Time{}
+	c.writeTimeout = d
 	c.mu.Unlock()
 }
 
