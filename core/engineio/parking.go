@@ -63,6 +63,7 @@ type (
 	writer      Session
 	firstReader Session
 	wokenReader Session
+	nextReader  Session
 )
 
 // Work implements workers.Task.
@@ -73,6 +74,9 @@ func (r *firstReader) Work() { (*Session)(r).read(r.conn, reader{fresh: true}) }
 
 // Work implements workers.Task.
 func (r *wokenReader) Work() { (*Session)(r).read(r.conn, reader{quiet: true}) }
+
+// Work implements workers.Task.
+func (r *nextReader) Work() { (*Session)(r).read(r.conn, reader{}) }
 
 // sweepLaterLocked sees to it that readers who wait for nothing are found. It is called with
 // the server locked.

@@ -195,7 +195,7 @@ func (s *Session) dispatch(body []byte, encoding packet.Encoding) bool {
 			s.end(ParseError, err)
 			return false
 		}
-		if !s.receive(p) {
+		if s.receive(p) != goOn {
 			return !s.failed()
 		}
 	}

@@ -84,6 +84,11 @@ func (q *outbox) takeAll() []item {
 	return batch
 }
 
+// putBack undoes takeAll.
+func (q *outbox) putBack(batch []item) {
+	q.items = append(batch, q.items...)
+}
+
 // release ends a batch that take returned: it was written, or never will be.
 func (q *outbox) release(batch []item) {
 	for i := range batch {

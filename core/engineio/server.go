@@ -28,7 +28,10 @@ type Server struct {
 	warnings  warnings
 	parker    ws.Parker
 	workers   workers.Pool
-	sweeps    atomic.Uint32 // how often sweep has run, and one
+	turns     turns
+	// How much may be kept back in a turn.
+	keptMessages, keptBytes int
+	sweeps                  atomic.Uint32 // how often sweep has run, and one
 
 	// running counts the open sessions and the goroutines that belong to them.
 	// It is only raised for something that a counted one vouches for, or under mu.
@@ -57,6 +60,8 @@ func NewServer(opts *Options) *Server {
 	}
 	// A body or an answer that takes longer than a silent peer may live is stuck.
 	s.ioTimeout = s.opts.PingInterval + s.opts.PingTimeout
+	s.keptMessages = keptOf(s.opts.MaxQueueMessages, mostKept)
+	s.keptBytes = keptOf(s.opts.MaxQueueBytes, mostKeptBytes)
 	return s
 }
 

@@ -58,6 +58,7 @@ type Session struct {
 	handler   Handler            // set once, before the state becomes open
 
 	waitsSince atomic.Uint32 // the number of the last sweep when the reader began to wait; 0 if it does not
+	turnNumber atomic.Uint32 // of the last turn
 
 	// mu guards what follows. It is never held across I/O or a callback, and no
 	// other lock than the pool's is taken while it is held.
@@ -68,6 +69,11 @@ type Session struct {
 	dispatching bool // the packets of a POST are being handled
 	writing     bool // a batch is on its way to the peer
 	peerClosed  bool // the peer sent a close packet
+	turn        bool // a turn is in progress: see turn.go
+	turnPlace   uint32
+	loans       uint32 // how many there were
+	loan        uint32 // number of the one in progress; 0 if there is none
+	unsent      []item // a batch that the reader could not send to its end
 	queue       outbox
 	beat        heartbeat
 	closeTimer  *time.Timer
@@ -118,11 +124,17 @@ func (s *Session) flushLocked() {
 	case s.state == stateOpening || s.state == stateEnded:
 	case s.conn == nil:
 		s.wakePoll()
-	case !s.writing:
+	case s.writing || s.keepsBackLocked():
+	default:
 		s.writing = true
-		s.server.running.Add(1)
-		s.server.workers.Go((*writer)(s))
+		s.goWriteLocked()
 	}
+}
+
+// goWriteLocked starts a writer, with the right to write.
+func (s *Session) goWriteLocked() {
+	s.server.running.Add(1)
+	s.server.workers.Go((*writer)(s))
 }
 
 func (s *Session) wakePoll() {
@@ -182,71 +194,110 @@ func (s *Session) opened() {
 	}
 }
 
-// receive handles one packet of the peer. It returns false if no more is to be
-// read.
-func (s *Session) receive(p packet.Packet) bool {
+// verdict is what a packet means for who reads.
+type verdict uint8
+
+const (
+	stop verdict = iota
+	goOn
+	replaced // another reader has taken over
+)
+
+func goOnIf(ok bool) verdict {
+	if ok {
+		return goOn
+	}
+	return stop
+}
+
+// receive handles one packet of the peer.
+func (s *Session) receive(p packet.Packet) verdict {
 	s.server.traceRead(s, len(p.Data))
 	switch p.Type {
 	case packet.Message:
 		return s.deliver(p.Data, p.Binary)
 	case packet.Ping:
-		return s.onPing()
+		return goOnIf(s.onPing())
 	case packet.Pong:
-		return s.onPong()
+		return goOnIf(s.onPong())
 	case packet.Close:
 		s.mu.Lock()
 		s.peerClosed = true
 		s.mu.Unlock()
 		s.end(TransportClose, nil)
-		return false
+		return stop
 	default: // noops, and others that have no place here: ignored
-		return s.onChatter()
+		return goOnIf(s.onChatter())
 	}
 }
 
 // deliver calls OnMessage, unless the session has ended. Only one goroutine
 // receives at a time: the POST in progress, or the reader of the websocket.
-func (s *Session) deliver(data []byte, binary bool) bool {
+func (s *Session) deliver(data []byte, binary bool) verdict {
 	s.mu.Lock()
 	if s.state == stateEnded {
 		s.mu.Unlock()
-		return false
+		return stop
 	}
 	s.receiving = true
 	s.aliveLocked()
 	if s.beat.waiting && s.beat.since.IsZero() {
 		s.beat.since = time.Now()
 	}
+	reads := s.conn != nil && !s.dispatching // we are the reader of the websocket
+	if reads {
+		s.beginTurnLocked()
+	}
+	loan := s.loans + 1 // the number of the next one
 	s.mu.Unlock()
 
-	panicked := s.onMessage(data, binary)
+	panicked := s.onMessage(data, binary, reads, loan)
 
 	s.mu.Lock()
-	s.receiving = false
+	lent := s.loans >= loan
+	mine := s.loan == loan
+	if lent && mine {
+		s.loan = 0
+	}
+	if !lent {
+		s.receiving = false
+		s.deliveredLocked()
+	}
 	ended := s.state == stateEnded
-	s.deliveredLocked()
 	s.mu.Unlock()
-	if ended {
+	switch {
+	case ended && !lent:
 		s.finish()
-		return false
-	}
-	if panicked != nil {
+		return stop
+	case panicked != nil:
 		s.end(TransportError, panicked)
-		return false
 	}
-	return true
+	if lent && !mine {
+		return replaced
+	}
+	return goOnIf(!ended && panicked == nil)
 }
 
 // onMessage calls the handler and turns a panic into an error: it would end the
 // process, because the reader of a websocket is no goroutine of net/http.
-func (s *Session) onMessage(data []byte, binary bool) (err error) {
+func (s *Session) onMessage(data []byte, binary, reads bool, loan uint32) (err error) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("engineio: OnMessage panicked: %v", v)
-			s.server.opts.Logger.Error("engineio: panic in OnMessage", "panic", v, "stack", string(debug.Stack()))
+		if returned {
+			return
 		}
+		v := recover()
+		if v == nil { // the goroutine ends, as with the Fatal of package testing
+			if reads {
+				s.abandon(loan)
+			}
+			return
+		}
+		err = fmt.Errorf("engineio: OnMessage panicked: %v", v)
+		s.server.opts.Logger.Error("engineio: panic in OnMessage", "panic", v, "stack", string(debug.Stack()))
 	}()
 	s.handler.OnMessage(data, binary)
+	returned = true
 	return nil
 }
 
@@ -324,6 +375,7 @@ func (s *Session) end(reason Reason, err error) {
 	s.reason, s.err = reason, err
 	s.queue.discard()
 	s.dismissWaitersLocked()
+	s.cutShortLocked()
 	if s.beat.timer != nil {
 		s.beat.timer.Stop()
 	}

@@ -51,12 +51,12 @@ func (s *Session) serveUpgrade(q *request) {
 	p := &probe{}
 	if !s.beginProbe(p) {
 		// A second one, parallel or late, gets its 101 and is closed.
-		if conn, err := s.server.upgradeConn(q, ""); err == nil {
+		if conn, err := s.server.upgradeConn(q, "", nil); err == nil {
 			conn.Close(closeNormal, "")
 		}
 		return
 	}
-	conn, err := s.server.upgradeConn(q, "")
+	conn, err := s.server.upgradeConn(q, "", s.endTurn)
 	if err != nil {
 		s.dropProbe(p)
 		return
@@ -105,14 +105,12 @@ func (s *Session) dropProbe(p *probe) {
 // readProbe reads from the new transport until it took over, and then goes on
 // as its reader.
 func (s *Session) readProbe(p *probe) {
-	defer s.server.running.Done()
-	if s.probed(p) && s.switchTo(p) {
-		if !s.park(p.conn) {
-			s.readFrom(p.conn, reader{})
-		}
+	if s.probed(p) && s.switchTo(p) && !s.park(p.conn) {
+		s.read(p.conn, reader{})
 		return
 	}
-	s.dropProbe(p)
+	s.dropProbe(p) // does nothing after the switch
+	s.server.running.Done()
 }
 
 // probed answers probes until the client asks for the switch. It reports false

@@ -36,7 +36,7 @@ func (s *Server) openWebSocket(q *request) {
 		return
 	}
 	session := newSession(s, id, q)
-	conn, err := s.upgradeConn(q, id)
+	conn, err := s.upgradeConn(q, id, session.endTurn)
 	if err != nil {
 		return
 	}
@@ -56,8 +56,8 @@ func (s *Server) openWebSocket(q *request) {
 }
 
 // upgradeConn answers the request with 101; id is that of a new session, or
-// empty. If it cannot, it has answered with the refusal.
-func (s *Server) upgradeConn(q *request, id string) (*ws.Conn, error) {
+// empty, and beforeWait the hook of that name of the connection. If it cannot, it has answered with the refusal.
+func (s *Server) upgradeConn(q *request, id string, beforeWait func()) (*ws.Conn, error) {
 	h := q.w.Header().Clone()
 	if id != "" {
 		s.setHandshakeHeaders(h, q.r, id)
@@ -71,6 +71,7 @@ func (s *Server) upgradeConn(q *request, id string) (*ws.Conn, error) {
 		Compression:  s.opts.WebSocketCompressionThreshold > 0,
 		WriteTimeout: s.ioTimeout,
 		Linger:       closeLinger,
+		BeforeWait:   beforeWait,
 		HoldResponse: id != "", // the open packet follows at once
 	})
 	if err != nil {
@@ -112,38 +113,51 @@ func (s *Server) upgradeRefusal(q *request, err error) *ConnectionError {
 	return e
 }
 
-// read is the only goroutine that reads from the websocket.
+// read is the only goroutine that reads from the websocket, until it is replaced. It
+// counts in Server.running.
 func (s *Session) read(conn *ws.Conn, r reader) {
-	defer s.server.running.Done()
-	s.readFrom(conn, r)
+	if s.readFrom(conn, r) {
+		s.endTurn()
+		s.server.running.Done()
+	}
 }
 
-// readFrom reads until the session ends, or its connection is parked.
-func (s *Session) readFrom(conn *ws.Conn, r reader) {
+// readFrom reads until the session ends, or its connection is parked. It reports false
+// if another reader has taken over.
+func (s *Session) readFrom(conn *ws.Conn, r reader) bool {
 	for {
 		s.waitsSince.Store(s.server.sweeps.Load())
 		data, binary, err := conn.Read()
 		s.waitsSince.Store(0)
 		if err == ws.ErrIdle {
 			if s.park(conn) {
-				return
+				return true
 			}
 			continue
 		}
 		if err == ws.ErrClosed { // exactly: whoever closed it ends the session, and knows why
-			return
+			return true
 		}
 		if err != nil {
 			s.end(readReason(err), err)
-			return
+			return true
 		}
 		p, err := s.decode(data, binary)
 		if err != nil {
 			s.end(ParseError, err)
-			return
+			return true
 		}
-		if !s.receive(p) || r.leaves(p) && s.park(conn) {
-			return
+		switch s.receive(p) {
+		case replaced:
+			return false
+		case stop:
+			return true
+		}
+		if r.leaves(p) {
+			s.endTurn()
+			if s.park(conn) {
+				return true
+			}
 		}
 	}
 }
@@ -179,7 +193,7 @@ func (s *Session) write(conn *ws.Conn) {
 	defer s.server.running.Done()
 	pooled := framePool.Get().(*[]ws.Frame)
 	frames := *pooled
-	batch, closing := s.nextBatch(nil)
+	batch, closing := s.nextBatch(s.writeUnsent(conn))
 	for ; batch != nil; batch, closing = s.nextBatch(batch) {
 		frames = s.appendFrames(frames[:0], batch, conn.Compressed())
 		s.traceWritten(transportWebSocket, batch)
@@ -189,13 +203,34 @@ func (s *Session) write(conn *ws.Conn) {
 			s.end(TransportError, err)
 		}
 	}
-	if cap(frames) <= maxSpare {
-		*pooled = frames[:0]
-		framePool.Put(pooled)
-	}
+	recycleFrames(pooled, frames)
 	if closing {
 		conn.Close(closeNormal, "")
 		s.end(ForcedClose, nil)
+	}
+}
+
+// writeUnsent writes what the reader could not, and returns its batch.
+func (s *Session) writeUnsent(conn *ws.Conn) []item {
+	s.mu.Lock()
+	batch := s.unsent
+	s.unsent = nil
+	s.mu.Unlock()
+	if batch == nil {
+		return nil
+	}
+	if err := conn.Write(); err != nil && err != ws.ErrClosed {
+		s.end(TransportError, err)
+	}
+	return batch
+}
+
+// recycleFrames puts back what framePool had, with what it has become.
+func recycleFrames(pooled *[]ws.Frame, frames []ws.Frame) {
+	clear(frames)
+	if cap(frames) <= maxSpare {
+		*pooled = frames[:0]
+		framePool.Put(pooled)
 	}
 }
 
