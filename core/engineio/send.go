@@ -119,6 +119,7 @@ func (s *Session) waitTurn(ctx context.Context, w waiter) error {
 	}
 	w.done = make(chan error, 1)
 	at := s.queue.enlist(w)
+	s.cutShortLocked() // no room comes while the queue is kept back
 	s.mu.Unlock()
 	select {
 	case err := <-w.done:

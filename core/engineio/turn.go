@@ -77,7 +77,7 @@ func (s *Session) beginTurnLocked() {
 // far as that can be done without waiting.
 func (s *Session) endTurn() {
 	s.mu.Lock()
-	if !s.turn {
+	if !s.turn || s.loan != 0 { // who closes a connection reads from it, too, while the reader is lent
 		s.mu.Unlock()
 		return
 	}

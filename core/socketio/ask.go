@@ -110,6 +110,7 @@ func (s *Socket) ask(ctx context.Context, event string, args []any) (parser.Args
 		s.forget(id)
 		return parser.Args{}, err
 	}
+	s.conn.session.Yield() // in a handler of this socket, nobody would read the answer
 	select {
 	case <-ack.done:
 		return ack.args, ack.err

@@ -147,11 +147,16 @@ func (s *Socket) onEvent(p *parser.Packet) {
 	if !s.mayHandle(p) || !s.arrive() {
 		return
 	}
-	defer s.arrived()
 	e := &Event{socket: s, packet: p}
-	if s.queue.PushWait(e, s.server.opts.MaxInflight, s.conn.session.Done()) {
+	pushed, first := s.queue.Offer(e, s.server.opts.MaxInflight, s.conn.session.Done())
+	if pushed {
+		s.arrived()
+		if first {
+			s.queue.Start(s.conn.session.Lend())
+		}
 		return
 	}
+	defer s.arrived()
 	s.queue.Push(e)
 	select {
 	case <-s.conn.session.Done():
@@ -222,7 +227,8 @@ func (c *conn) connect(name string, auth json.RawMessage) {
 		}
 		return
 	}
-	s.queue.Push(&Event{socket: s, kind: taskConnect})
+	s.queue.Offer(&Event{socket: s, kind: taskConnect}, 0, nil) // waits for nothing: it is the first one
+	s.queue.Start(c.session.Lend())
 }
 
 // refuse answers a CONNECT that has no socket.

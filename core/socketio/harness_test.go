@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -342,4 +343,12 @@ func body(t testing.TB, r *http.Response) string {
 		return fmt.Sprint(r.StatusCode, " ", string(b))
 	}
 	return string(b)
+}
+
+// stuck waits, in a bubble of synctest, until nothing happens and the server knows that
+// handlers take long.
+func stuck() {
+	synctest.Wait()
+	time.Sleep(10 * time.Millisecond)
+	synctest.Wait()
 }

@@ -518,7 +518,7 @@ func TestMiddlewareAfterTheDisconnect(t *testing.T) {
 				n.OnAny(func(context.Context, *socketio.Event) { t.Error("an event was handled") })
 				c := h.connect()
 				c.send("40/x,")
-				synctest.Wait()
+				stuck()
 				leave(h, c)
 				synctest.Wait()
 				close(gate)

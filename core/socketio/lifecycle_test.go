@@ -194,10 +194,10 @@ func TestShutdown(t *testing.T) {
 			return nil
 		})
 		c, busy := h.connect(), h.connect()
-		busy.send(`42["slow"]`, `42["slow"]`)
-		synctest.Wait()
-		h.sio.Emit("queued")
 		start := time.Now()
+		busy.send(`42["slow"]`, `42["slow"]`)
+		stuck()
+		h.sio.Emit("queued")
 		if err := h.sio.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}

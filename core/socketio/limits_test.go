@@ -185,7 +185,7 @@ func TestInflightBytes(t *testing.T) {
 				sent.Add(1)
 			}
 		}()
-		synctest.Wait()
+		stuck()
 		// Besides what waits, one is handled, one is with the reader, and a few are in
 		// the buffers of the connection.
 		if n := int(sent.Load()); n < limit/size*3/5 || n > limit/size+20 {

@@ -36,8 +36,11 @@ type Queue[T any] struct {
 // Push appends a task. It never blocks.
 func (q *Queue[T]) Push(t T) {
 	q.mu.Lock()
-	q.pushLocked(t)
+	first := q.pushLocked(t)
 	q.mu.Unlock()
+	if first {
+		q.Start(false)
+	}
 }
 
 // While PushWait must not wait, it accepts this many times its limit, and at least
@@ -53,6 +56,16 @@ const (
 // done is closed. While the limits are lifted (see Lift) it never waits, and gives up
 // if 16 times as many wait, and at least 4096, or twice as much weight.
 func (q *Queue[T]) PushWait(t T, limit int, done <-chan struct{}) bool {
+	pushed, first := q.Offer(t, limit, done)
+	if first {
+		q.Start(false)
+	}
+	return pushed
+}
+
+// Offer is PushWait, but if no task is running it leaves that to the caller, who has to
+// call Start: first is true then.
+func (q *Queue[T]) Offer(t T, limit int, done <-chan struct{}) (pushed, first bool) {
 	weight := 0
 	if q.Weigh != nil {
 		weight = q.Weigh(t)
@@ -60,13 +73,13 @@ func (q *Queue[T]) PushWait(t T, limit int, done <-chan struct{}) bool {
 	for {
 		q.mu.Lock()
 		if q.fitsLocked(weight, limit) {
-			q.pushLocked(t)
+			first = q.pushLocked(t)
 			q.mu.Unlock()
-			return true
+			return true, first
 		}
 		if q.lifted {
 			q.mu.Unlock()
-			return false
+			return false, false
 		}
 		if q.room == nil {
 			q.room, q.limit, q.wanted = make(chan struct{}), limit, weight
@@ -76,7 +89,7 @@ func (q *Queue[T]) PushWait(t T, limit int, done <-chan struct{}) bool {
 		select {
 		case <-room:
 		case <-done:
-			return false
+			return false, false
 		}
 	}
 }
@@ -112,25 +125,29 @@ func (q *Queue[T]) Len() int {
 	return q.pending
 }
 
-func (q *Queue[T]) pushLocked(t T) {
+// pushLocked reports whether somebody has to run the tasks.
+func (q *Queue[T]) pushLocked(t T) (first bool) {
 	q.tasks = append(q.tasks, t)
 	q.pending++
 	if q.Weigh != nil {
 		q.weight += q.Weigh(t)
 	}
-	if !q.running {
-		q.running = true
-		q.goDrain()
-	}
+	first = !q.running
+	q.running = true
+	return first
 }
 
-// goDrain has another goroutine run the tasks.
-func (q *Queue[T]) goDrain() {
-	if q.Pool == nil {
+// Start runs the tasks, which Offer has left to the caller, until there are none: in the caller's goroutine if here is true,
+// or else in another one.
+func (q *Queue[T]) Start(here bool) {
+	switch {
+	case here:
+		q.drain()
+	case q.Pool == nil:
 		go q.drain()
-		return
+	default:
+		q.Pool.Go((*runner[T])(q))
 	}
-	q.Pool.Go((*runner[T])(q))
 }
 
 // runner is a queue as the task of a pool.
@@ -151,7 +168,7 @@ func (q *Queue[T]) drain() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.tasks = append(batch[next:], q.tasks...)
-		q.goDrain()
+		q.Start(false)
 	}()
 	for {
 		q.mu.Lock()
