@@ -174,7 +174,7 @@ func (q *Queue[T]) drain() {
 		q.mu.Lock()
 		if len(q.tasks) == 0 {
 			q.running, done = false, true
-			q.tasks = nil
+			q.tasks = spare(q.tasks, batch)
 			q.mu.Unlock()
 			return
 		}
@@ -189,6 +189,21 @@ func (q *Queue[T]) drain() {
 			q.Run(t)
 		}
 	}
+}
+
+// keptTasks is how large a slice an empty queue keeps: a client that waits for each
+// answer needs no more.
+const keptTasks = 4
+
+// spare returns one of the two slices of an empty queue to be used again, or nil.
+func spare[T any](a, b []T) []T {
+	switch {
+	case 0 < cap(b) && cap(b) <= keptTasks:
+		return b[:0]
+	case 0 < cap(a) && cap(a) <= keptTasks:
+		return a[:0]
+	}
+	return nil
 }
 
 // start counts a task as started and wakes those who wait for room.

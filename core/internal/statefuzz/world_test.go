@@ -80,6 +80,9 @@ func (w *world) fail(format string, args ...any) {
 	w.t.Fatalf("step %d: %s\n%s\ninput: %q", w.at, fmt.Sprintf(format, args...), w.prog, w.prog.encode())
 }
 
+// turn is more than a handler can keep the reader of its client's websocket.
+const turn = 5 * time.Millisecond
+
 // settle waits until nothing happens any more but by the clock.
 func (w *world) settle() {
 	if w.settling { // a client that answers in settle waits for its last POST
@@ -87,6 +90,8 @@ func (w *world) settle() {
 		return
 	}
 	w.settling = true
+	synctest.Wait()
+	time.Sleep(turn) // behind a handler that takes longer the server reads on
 	for range 1000 {
 		synctest.Wait()
 		some := false

@@ -244,6 +244,9 @@ func (c *Conn) cause(err error) error {
 }
 
 func isTimeout(err error) bool {
+	if err == nil { // as a rule: n would be allocated
+		return false
+	}
 	var n net.Error
-	return err != nil && errors.As(err, &n) && n.Timeout()
+	return errors.As(err, &n) && n.Timeout()
 }
