@@ -1,0 +1,106 @@
+package socketio_test
+
+import (
+	"context"
+	"runtime/debug"
+	"testing"
+
+	"github.com/gosocketio/sio/core/parser"
+	"github.com/gosocketio/sio/core/socketio"
+)
+
+// allocations returns how many allocations a run of f makes, whatever goroutines they are
+// made by. A fraction is lost: what is amortised is 0.
+func allocations(t *testing.T, f func()) float64 {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("the race detector allocates, and empties pools at random")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties pools
+	for range 20 {                                   // queues and buffers grow to their sizes
+		f()
+	}
+	return testing.AllocsPerRun(200, f)
+}
+
+// A broadcast is encoded once, however many get it.
+func TestLargeBroadcastEncodesOnce(t *testing.T) {
+	n := 10_000
+	if raceEnabled {
+		n = 500
+	}
+	f := connectSinks(t, n)
+	f.join("all", n)
+	v := &counted{}
+	f.meter.during(n, func() { f.sio.To("all").Emit("message", v) })
+	if v.n != 1 {
+		t.Errorf("the argument was encoded %d times for %d receivers", v.n, n)
+	}
+}
+
+// Rooms that others are in cost those who come and go nothing, however often they do.
+func TestJoinLeaveAllocations(t *testing.T) {
+	f := connectSinks(t, 200)
+	s := f.sockets[0]
+	rooms := []string{"one", "another"}
+	for _, other := range f.sockets[1:] { // so many that some are in each shard of the index
+		other.Join(rooms...)
+	}
+	for name, turn := range map[string]func(){
+		"one room":  func() { s.Join("one"); s.Leave("one") },
+		"two rooms": func() { s.Join(rooms...); s.Leave(rooms...) },
+		"again":     func() { f.sockets[1].Join("one") },
+	} {
+		if got := allocations(t, turn); got > 0 {
+			t.Errorf("%s: %v allocations", name, got)
+		}
+	}
+	t.Logf("a room that nobody else is in: %v allocations", allocations(t, func() { s.Join("own"); s.Leave("own") }))
+}
+
+// maxReceive is how many allocations an event takes from the connection to its handler,
+// besides those of decoding the argument: the message, a reader of gorilla's for it, the
+// packet, the event, and the socket's queue, which was empty.
+const maxReceive = 5
+
+const sampleEvent = `42["message",{"room":"lobby","text":"hello, world: a message of about a hundred bytes, as chats have them","seq":42}]`
+
+func TestReceiveAllocations(t *testing.T) {
+	f := connectSinks(t, 1)
+	handled := make(chan struct{}, 1)
+	untyped := func(context.Context, *socketio.Event) error { handled <- struct{}{}; return nil }
+	f.sio.Handle("untyped", socketio.HandlerFunc(untyped))
+	typed := func(_ context.Context, _ *socketio.Socket, p payload) error {
+		if p != sample {
+			t.Errorf("got %v", p)
+		}
+		handled <- struct{}{}
+		return nil
+	}
+	socketio.On(f.sio, "message", typed)
+	packet, err := new(parser.JSON).NewDecoder().Decode([]byte(sampleEvent)[1:], false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoding := allocations(t, func() {
+		var v payload
+		packet.Args.DecodeOne(&v)
+	})
+	for _, c := range []struct {
+		name, message string
+		decoding      float64
+	}{
+		{"typed", sampleEvent, decoding},
+		{"untyped", `42["untyped",{"room":"lobby"}]`, 0},
+	} {
+		frame := clientFrame(1, c.message)
+		got := allocations(t, func() {
+			f.clients[0].feed(frame)
+			<-handled
+		})
+		t.Logf("%s: %v allocations, %v of them to decode the argument", c.name, got, c.decoding)
+		if got-c.decoding > maxReceive {
+			t.Errorf("%s: %v allocations, want at most %d besides the %v of decoding", c.name, got, maxReceive, c.decoding)
+		}
+	}
+}
