@@ -48,3 +48,6 @@ func (q *Sequence) Reserve() (fill func(func())) { return q.reserve().fill }
 
 // Wait waits for all that waits.
 func (q *Sequence) Wait(ctx context.Context) { q.wait(ctx) }
+
+// RoomCount returns how many rooms the sockets of this node are in, besides their own.
+func (n *Namespace) RoomCount() int { return n.index.Size() }
