@@ -54,6 +54,16 @@ type result struct {
 	RSSPerConn float64 `json:"rss_kib_per_conn,omitempty"`
 	PSSPerConn float64 `json:"pss_kib_per_conn,omitempty"`
 
+	// with -sample: of the server's RSS in the measured time
+	RSSSamples int     `json:"rss_samples,omitempty"`
+	RSSSlope   float64 `json:"rss_slope_kib_per_min,omitempty"`
+	RSSFirst   float64 `json:"rss_first_quarter_kib,omitempty"` // medians
+	RSSLast    float64 `json:"rss_last_quarter_kib,omitempty"`
+
+	// idle with -hold: what the idle connections cost meanwhile
+	HoldS       float64 `json:"hold_s,omitempty"`
+	IdlePercent float64 `json:"idle_percent_of_core,omitempty"`
+
 	OutOfOrder uint64  `json:"out_of_order,omitempty"`
 	SlowVerify uint64  `json:"slow_verify,omitempty"`
 	SettleS    float64 `json:"settle_s,omitempty"`
@@ -80,6 +90,7 @@ type gen struct {
 	openLimit time.Duration
 	t0        int64
 	probeCPU  int
+	memory    memory
 }
 
 func (g *gen) errf(f string, a ...any) {
@@ -131,6 +142,9 @@ func (g *gen) measure(pace func()) {
 			if pace != nil {
 				pace()
 			}
+			if g.measuring {
+				g.memory.look(lp.now, g.pids)
+			}
 			if g.allOps != last {
 				last, lastAt = g.allOps, lp.now
 			} else if lp.now-lastAt > 8e9 {
@@ -163,6 +177,7 @@ func (g *gen) measure(pace func()) {
 	g.res.BytesOut = round(float64(lp.bytesOut-o0)/ops, 1)
 	g.res.GenBound = g.res.GenBusy > 0.9 && g.res.ServerUtil < 0.9
 	g.res.RSSAfter, g.res.PSSAfter = memKiB(g.pids)
+	g.memory.tell(&g.res)
 }
 
 func (g *gen) account(s0, s1 cpuSample) {

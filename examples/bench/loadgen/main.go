@@ -54,6 +54,7 @@ func main() {
 		rate     = fs.Float64("rate", 0, "open loop: messages (echo) or publishes (fanout) a second; latency from when each was due")
 		settle   = fs.Duration("settle", 10*time.Second, "idle: least time to settle")
 		hold     = fs.Duration("hold", 0, "idle: also measure CPU for this long")
+		sample   = fs.Duration("sample", 0, "also look at the server's RSS this often in the measured time, and say how it grows")
 		srcs     = fs.Int("sources", 64, "loopback source addresses to spread the connections over (0: leave it to the kernel)")
 		spin     = fs.Bool("spin", false, "never sleep in epoll (steadier where the generator has a core of its own)")
 		wait     = fs.Duration("wait", 10*time.Second, "wait this long for the server to listen")
@@ -95,6 +96,7 @@ func main() {
 			die("%v", err)
 		}
 		g := &gen{lp: lp, pid: *pid, warm: *warm, dur: *dur, openLimit: *openMax, rate: *rate}
+		g.memory.every = *sample
 		r := &g.res
 		r.Scenario, r.Server, r.Round = sc, *name, *roundNo
 		r.Time = time.Now().UTC().Format(time.RFC3339)

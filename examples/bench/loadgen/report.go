@@ -45,6 +45,21 @@ func (s *series) of(f func(*result) float64) (med, lo, hi float64) {
 	return median(v), slices.Min(v), slices.Max(v)
 }
 
+// idlePercent is for runs with -hold; the others do not know it.
+func (s *series) idlePercent() string {
+	held := &series{}
+	for _, r := range s.rs {
+		if r.HoldS > 0 {
+			held.rs = append(held.rs, r)
+		}
+	}
+	if len(held.rs) == 0 {
+		return "–"
+	}
+	m, _, _ := held.of(func(r *result) float64 { return r.IdlePercent })
+	return num(m)
+}
+
 func scaled(r *result) float64 {
 	if r.ProbeUs > 0 {
 		return r.CPUus * probeRef / r.ProbeUs
@@ -179,7 +194,7 @@ func report(args []string) {
 		t := titles[strings.Fields(k)[0]]
 		fmt.Printf("## %s\n\n", strings.Replace(t[0], strings.Fields(k)[0], k, 1))
 		if isIdle(k) {
-			fmt.Printf("| server | RSS KiB/conn | spread | PSS KiB/conn | × %s | × %s | RSS before → after, MiB | CPU µs to open one | opened/s | runs |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n", *base, *limit)
+			fmt.Printf("| server | RSS KiB/conn | spread | PSS KiB/conn | × %s | × %s | RSS before → after, MiB | CPU µs to open one | opened/s | idle, %% of a core | runs |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n", *base, *limit)
 		} else {
 			fmt.Printf("| server | CPU µs/%s | spread | unscaled | user : sys | × %s | × %s | %ss/s | spread | p50 ms | p99 ms | server cores | generator busy | RSS MiB | runs |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n", t[1], *base, *limit, plural(t[1]))
 		}
@@ -206,7 +221,7 @@ func report(args []string) {
 				pss, _, _ := s.of(func(r *result) float64 { return r.PSSPerConn })
 				b, _, _ := s.of(func(r *result) float64 { return r.RSSBefore / 1024 })
 				a, _, _ := s.of(func(r *result) float64 { return r.RSSAfter / 1024 })
-				fmt.Printf("| %s | %.1f | %.1f–%.1f | %.1f | %s | %s | %.0f → %.0f | %s | %.0f | %s |\n", srv, m, lo, hi, pss, ratio(m, *base), ratio(m, *limit), b, a, num(cpu), per, runs)
+				fmt.Printf("| %s | %.1f | %.1f–%.1f | %.1f | %s | %s | %.0f → %.0f | %s | %.0f | %s | %s |\n", srv, m, lo, hi, pss, ratio(m, *base), ratio(m, *limit), b, a, num(cpu), per, s.idlePercent(), runs)
 				continue
 			}
 			raw, _, _ := s.of(func(r *result) float64 { return r.CPUus })

@@ -98,8 +98,10 @@ func (s *idleScen) run() {
 		h0 := sampleCPU(g.pids, g.lp.clock())
 		s.pause(s.hold)
 		h1 := sampleCPU(g.pids, g.lp.clock())
-		us := (h1.user + h1.sys - h0.user - h0.sys) * 1e6 / float64(s.n) / (float64(h1.at-h0.at) / 1e9)
-		g.res.Note += fmt.Sprintf("idle CPU %.2f us per connection and second; ", us)
+		seconds, used := float64(h1.at-h0.at)/1e9, h1.user+h1.sys-h0.user-h0.sys
+		g.res.HoldS, g.res.IdlePercent = round(seconds, 1), round(100*used/seconds, 3)
+		g.res.Note += fmt.Sprintf("%.2f %% of a core over %.0f s, %.2f us per connection and second; ",
+			100*used/seconds, seconds, used*1e6/float64(s.n)/seconds)
 	}
 
 	// every 50th connection must still work
