@@ -35,7 +35,7 @@ func (w *wire) readNow(fd uintptr) bool {
 	if buf == nil {
 		buf = aheads.Get().(*[aheadSize]byte)
 	}
-	n, err := ignoringEINTR(syscall.Read, int(fd), buf[:])
+	n, err := sysRead(fd, buf[:])
 	if err == nil && n > 0 {
 		w.ahead, w.lent = buf[:n], buf
 		return true
@@ -44,6 +44,7 @@ func (w *wire) readNow(fd uintptr) bool {
 	w.lent = nil
 	switch {
 	case err == syscall.EAGAIN:
+		w.waited = true
 		return false
 	case err == nil:
 		w.readErr = io.EOF
@@ -68,7 +69,7 @@ var attempts = sync.Pool{New: func() any {
 }}
 
 func (a *attempt) once(fd uintptr) bool {
-	n, err := ignoringEINTR(syscall.Write, int(fd), a.p)
+	n, err := sysWrite(fd, a.p)
 	switch {
 	case err == nil:
 		a.n = n
@@ -89,13 +90,4 @@ func (w *wire) writeNow(p []byte) (n int, err error) {
 	n, a.p, a.err = a.n, nil, nil
 	attempts.Put(a)
 	return n, err
-}
-
-func ignoringEINTR(do func(fd int, p []byte) (int, error), fd int, p []byte) (int, error) {
-	for {
-		n, err := do(fd, p)
-		if err != syscall.EINTR {
-			return n, err
-		}
-	}
 }

@@ -23,6 +23,7 @@ type wire struct {
 	guard       guard
 	broken      error // the guard's verdict; sticky
 	established bool
+	waited      bool        // the last read had to wait
 	holds       bool        // response is left to Conn
 	response    []byte      // the 101
 	verdict     *CloseError // gorilla's close frame, or nil
