@@ -184,11 +184,17 @@ func (s *Session) opened() {
 		s.server.running.Add(1)
 		s.server.workers.Go((*firstReader)(s))
 	}
-	if len(s.queue.items) > 0 {
-		s.flushLocked()
-	}
 	closing := s.closeAsked
-	s.mu.Unlock()
+	switch {
+	case len(s.queue.items) == 0:
+		s.mu.Unlock()
+	case s.conn != nil && !s.writing: // the first one, with the response to the handshake
+		s.writing = true
+		s.writeNow(s.conn) // unlocks
+	default:
+		s.flushLocked()
+		s.mu.Unlock()
+	}
 	if closing {
 		s.Close()
 	}

@@ -133,7 +133,9 @@ func (s *Socket) onPacket(p *parser.Packet) bool {
 	case parser.Ack:
 		s.onAck(p)
 	case parser.Disconnect:
-		s.end(ClientNamespaceDisconnect, nil)
+		if _, first := s.endQueue(ClientNamespaceDisconnect, nil); first {
+			s.queue.Start(s.conn.session.Lend())
+		}
 	default:
 		return false
 	}
@@ -227,8 +229,9 @@ func (c *conn) connect(name string, auth json.RawMessage) {
 		}
 		return
 	}
-	s.queue.Offer(&Event{socket: s, kind: taskConnect}, 0, nil) // waits for nothing: it is the first one
-	s.queue.Start(c.session.Lend())
+	if s.queue.Add(&Event{socket: s, kind: taskConnect}) {
+		s.queue.Start(c.session.Lend())
+	}
 }
 
 // refuse answers a CONNECT that has no socket.

@@ -226,11 +226,21 @@ func (s *Socket) onConnect() (err error) {
 // Events that have arrived are still handled, then come the functions for the
 // disconnect. It does not wait for them.
 func (s *Socket) end(reason Reason, err error) bool {
+	ends, first := s.endQueue(reason, err)
+	if first {
+		s.queue.Start(false)
+	}
+	return ends
+}
+
+// endQueue is end, but if no handler is running it leaves it to the caller to start the
+// queue, as its Add does.
+func (s *Socket) endQueue(reason Reason, err error) (ends, first bool) {
 	s.mu.Lock()
 	before := s.state.Load()
 	if before == ended {
 		s.mu.Unlock()
-		return false
+		return false, false
 	}
 	s.state.Store(ended)
 	s.reason = &DisconnectError{Reason: reason, Err: err}
@@ -251,7 +261,7 @@ func (s *Socket) end(reason Reason, err error) bool {
 	}
 	if before != connected {
 		s.cancel(s.reason)
-		return true
+		return true, false
 	}
 	s.leaveAll()
 	s.grace = time.AfterFunc(handlerGrace, func() { s.cancel(s.reason) })
@@ -260,9 +270,9 @@ func (s *Socket) end(reason Reason, err error) bool {
 	arriving := s.arriving
 	s.mu.Unlock()
 	if !arriving {
-		s.queue.Push(&Event{socket: s, kind: taskDisconnect})
+		first = s.queue.Add(&Event{socket: s, kind: taskDisconnect})
 	}
-	return true
+	return true, first
 }
 
 // leaveAll takes the socket out of its namespace and keeps what recovery needs.

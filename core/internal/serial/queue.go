@@ -35,12 +35,17 @@ type Queue[T any] struct {
 
 // Push appends a task. It never blocks.
 func (q *Queue[T]) Push(t T) {
-	q.mu.Lock()
-	first := q.pushLocked(t)
-	q.mu.Unlock()
-	if first {
+	if q.Add(t) {
 		q.Start(false)
 	}
+}
+
+// Add is Push, but if no task is running it leaves that to the caller, who has to call
+// Start: first is true then.
+func (q *Queue[T]) Add(t T) (first bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.pushLocked(t)
 }
 
 // While PushWait must not wait, it accepts this many times its limit, and at least
@@ -63,8 +68,7 @@ func (q *Queue[T]) PushWait(t T, limit int, done <-chan struct{}) bool {
 	return pushed
 }
 
-// Offer is PushWait, but if no task is running it leaves that to the caller, who has to
-// call Start: first is true then.
+// Offer is to PushWait what Add is to Push.
 func (q *Queue[T]) Offer(t T, limit int, done <-chan struct{}) (pushed, first bool) {
 	weight := 0
 	if q.Weigh != nil {
@@ -137,7 +141,7 @@ func (q *Queue[T]) pushLocked(t T) (first bool) {
 	return first
 }
 
-// Start runs the tasks, which Offer has left to the caller, until there are none: in the caller's goroutine if here is true,
+// Start runs the tasks, which Add or Offer has left to the caller, until there are none: in the caller's goroutine if here is true,
 // or else in another one.
 func (q *Queue[T]) Start(here bool) {
 	switch {
