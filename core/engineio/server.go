@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,6 +30,7 @@ type Server struct {
 	parker    ws.Parker
 	workers   workers.Pool
 	turns     turns
+	flusher   flusher
 	// How much may be kept back in a turn.
 	keptMessages, keptBytes int
 	sweeps                  atomic.Uint32 // how often sweep has run, and one
@@ -60,6 +62,7 @@ func NewServer(opts *Options) *Server {
 	}
 	// A body or an answer that takes longer than a silent peer may live is stuck.
 	s.ioTimeout = s.opts.PingInterval + s.opts.PingTimeout
+	s.flusher.most = runtime.GOMAXPROCS(0)
 	s.keptMessages = keptOf(s.opts.MaxQueueMessages, mostKept)
 	s.keptBytes = keptOf(s.opts.MaxQueueBytes, mostKeptBytes)
 	return s

@@ -61,7 +61,7 @@ type Session struct {
 	turnNumber atomic.Uint32 // of the last turn
 
 	// mu guards what follows. It is never held across I/O or a callback, and no
-	// other lock than the pool's is taken while it is held.
+	// other lock than the pool's and the flusher's is taken while it is held.
 	mu          sync.Mutex
 	state       state
 	closeAsked  bool // Close was called while opening
@@ -71,9 +71,10 @@ type Session struct {
 	peerClosed  bool // the peer sent a close packet
 	turn        bool // a turn is in progress: see turn.go
 	turnPlace   uint32
-	loans       uint32 // how many there were
-	loan        uint32 // number of the one in progress; 0 if there is none
-	unsent      []item // a batch that the reader could not send to its end
+	loans       uint32   // how many there were
+	loan        uint32   // number of the one in progress; 0 if there is none
+	unsent      []item   // a batch that the reader could not send to its end
+	nextFlush   *Session // guarded by the flusher's mutex
 	queue       outbox
 	beat        heartbeat
 	closeTimer  *time.Timer
@@ -117,8 +118,8 @@ func (s *Session) transportLocked() string {
 // Done is closed when the session has ended. Handler.OnClose may still be to come.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
-// flushLocked sees to it that what is queued gets written: by the waiting poll,
-// or by a writer that runs until the queue is empty.
+// flushLocked sees to it that what is queued gets written: by the waiting poll, at the
+// end of the turn, by those who flush, or by a writer that runs until the queue is empty.
 func (s *Session) flushLocked() {
 	switch {
 	case s.state == stateOpening || s.state == stateEnded:
@@ -127,7 +128,11 @@ func (s *Session) flushLocked() {
 	case s.writing || s.keepsBackLocked():
 	default:
 		s.writing = true
-		s.goWriteLocked()
+		if s.triesLocked() {
+			s.server.flush(s)
+		} else {
+			s.goWriteLocked()
+		}
 	}
 }
 

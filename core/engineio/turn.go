@@ -102,7 +102,12 @@ func (s *Session) leaveTurnLocked() {
 // for is left to a writer. It is called with the session locked and the right to write,
 // and unlocks it.
 func (s *Session) writeNow(conn *ws.Conn) {
-	if s.server.opts.QueuePolicy == QueueDropOldest {
+	if s.state == stateEnded {
+		s.writing = false
+		s.mu.Unlock()
+		return
+	}
+	if !s.triesLocked() {
 		s.goWriteLocked()
 		s.mu.Unlock()
 		return

@@ -18,6 +18,8 @@ type Task interface{ Work() }
 // concurrently.
 type Pool struct {
 	mu      sync.Mutex
+	start   func()      // work, made once
+	fresh   []Task      // for goroutines that have just been started: one for each
 	idle    []chan Task // one for each goroutine that waits; the last to come is the first to go
 	unused  int         // how many of them, from the front, nobody has needed since the last reap
 	reaper  *time.Timer
@@ -36,8 +38,13 @@ func (p *Pool) Go(t Task) {
 	p.mu.Lock()
 	last := len(p.idle) - 1
 	if last < 0 {
+		if p.start == nil {
+			p.start = p.work
+		}
+		start := p.start
+		p.fresh = append(p.fresh, t)
 		p.mu.Unlock()
-		go p.work(t)
+		go start() // with an argument, it would be allocated each time
 		return
 	}
 	tasks := p.idle[last]
@@ -65,10 +72,10 @@ func (p *Pool) Release() {
 	}
 }
 
-func (p *Pool) work(t Task) {
-	t.Work()
-	tasks := make(chan Task, 1)
-	for p.rest(tasks) {
+func (p *Pool) work() {
+	p.takeFresh().Work()
+	var tasks chan Task
+	for p.rest(&tasks) {
 		t := <-tasks
 		if t == nil {
 			return
@@ -77,14 +84,27 @@ func (p *Pool) work(t Task) {
 	}
 }
 
+func (p *Pool) takeFresh() Task {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.fresh) - 1
+	t := p.fresh[last]
+	p.fresh[last] = nil
+	p.fresh = p.fresh[:last]
+	return t
+}
+
 // rest makes a goroutine one that waits. It reports false if it is not needed.
-func (p *Pool) rest(tasks chan Task) bool {
+func (p *Pool) rest(tasks *chan Task) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.holders == 0 || len(p.idle) >= maxIdle {
 		return false
 	}
-	p.idle = append(p.idle, tasks)
+	if *tasks == nil {
+		*tasks = make(chan Task, 1)
+	}
+	p.idle = append(p.idle, *tasks)
 	if !p.reaping {
 		p.reapLaterLocked()
 	}

@@ -326,13 +326,16 @@ func cutReason(reason string) string {
 // kernel's buffer if that is nearly empty.
 const tryLimit = 16 << 10
 
+// CanTry reports whether TryWrite takes anything.
+func (c *Conn) CanTry() bool { return c.wire.raw != nil }
+
 // TryWrite is Write for who must not wait. It reports whether it has taken the frames,
 // which it does unless they are large, are to be compressed, or somebody else is
 // writing; and whether they were sent. If not, they, or what is left of them, go before
 // the next frame: Write without frames sends them. Only TCP and unix connections take
 // anything.
 func (c *Conn) TryWrite(frames ...Frame) (taken, sent bool, err error) {
-	if c.wire.raw == nil || !c.triable(frames) {
+	if !c.CanTry() || !c.triable(frames) {
 		return false, false, nil
 	}
 	select {
