@@ -30,7 +30,7 @@ const (
 	// mostKept and mostKeptBytes are how much may be kept back in a turn, if the queue
 	// has room for twice that.
 	mostKept      = 64
-	mostKeptBytes = 32 << 10
+	mostKeptBytes = 64 << 10
 )
 
 // turns are the turns in progress.

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 	"time"
@@ -60,10 +61,17 @@ func (w *wire) readInto(p []byte) (int, error) {
 	}
 }
 
-// fill waits until there is something ahead.
+// fill waits until there is something ahead. It is in the middle of a message, of which
+// there is most often more to read: only if not, this is a wait.
 func (w *wire) fill() error {
+	w.waits = false
 	for {
 		err := w.readAhead()
+		if err == errWaits {
+			w.beforeWait()
+			w.waits = true
+			continue
+		}
 		if !isTimeout(err) || !w.kicked() {
 			return err
 		}
@@ -73,16 +81,7 @@ func (w *wire) fill() error {
 // await is fill, but returns ErrIdle when it is kicked. It waits with little on the
 // stack: gorilla is not involved yet.
 func (w *wire) await() error {
-	err := w.readAhead()
-	if isTimeout(err) && w.kicked() {
-		return ErrIdle
-	}
-	return err
-}
-
-func (w *wire) readAhead() error {
 	w.beforeWait()
-	w.readErr = nil
 	if w.waited {
 		// Others go first. The peer may have seen our answer by then, and there is
 		// something to read: that saves a read in vain and a wait, a twentieth of what a
@@ -91,6 +90,19 @@ func (w *wire) readAhead() error {
 		w.waited = false
 		runtime.Gosched()
 	}
+	w.waits = true
+	err := w.readAhead()
+	if isTimeout(err) && w.kicked() {
+		return ErrIdle
+	}
+	return err
+}
+
+// errWaits says that there is nothing to read, where w.waits is not set.
+var errWaits = errors.New("nothing to read yet")
+
+func (w *wire) readAhead() error {
+	w.readErr = nil
 	if err := w.raw.Read(w.tryRead); err != nil {
 		return err
 	}

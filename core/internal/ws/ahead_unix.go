@@ -44,8 +44,11 @@ func (w *wire) readNow(fd uintptr) bool {
 	w.lent = nil
 	switch {
 	case err == syscall.EAGAIN:
-		w.waited = true
-		return false
+		w.waited = w.waits
+		if w.waits {
+			return false
+		}
+		w.readErr = errWaits
 	case err == nil:
 		w.readErr = io.EOF
 	default:

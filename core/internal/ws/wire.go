@@ -23,7 +23,8 @@ type wire struct {
 	guard       guard
 	broken      error // the guard's verdict; sticky
 	established bool
-	waited      bool        // the last read had to wait
+	waits       bool        // readNow may wait
+	waited      bool        // the last readNow had to
 	holds       bool        // response is left to Conn
 	response    []byte      // the 101
 	verdict     *CloseError // gorilla's close frame, or nil

@@ -322,9 +322,9 @@ func cutReason(reason string) string {
 	return reason[:end]
 }
 
-// tryLimit is the size in bytes of the largest write of TryWrite: it fits into the
-// kernel's buffer if that is nearly empty.
-const tryLimit = 16 << 10
+// tryLimit is the size in bytes of the largest write of TryWrite. What the kernel does
+// not take of that has to be kept.
+const tryLimit = 64 << 10
 
 // CanTry reports whether TryWrite takes anything.
 func (c *Conn) CanTry() bool { return c.wire.raw != nil }
