@@ -186,6 +186,7 @@ func newSession(s *Server, id string, q *request) *Session {
 		bound:     s.binding(q.r),
 		done:      make(chan struct{}),
 		receiving: true, // until OnConnection has returned
+		turnPlace: s.turns.begun.Add(1),
 	}
 }
 

@@ -36,6 +36,7 @@ const (
 // turns are the turns in progress.
 type turns struct {
 	places   [maxTurns]atomic.Pointer[Session]
+	begun    atomic.Uint32 // sessions: where each looks first
 	watching atomic.Bool
 
 	// Of the watch alone.
