@@ -28,6 +28,25 @@ type Outgoing struct {
 
 	once     sync.Once
 	prepared []ws.Prepared
+	pooled   bool // made by Single
+}
+
+var singles = sync.Pool{New: func() any { return new(Outgoing) }}
+
+// Single returns an entry that is to be sent once, and not looked at after that: its
+// memory is used again when it has been written.
+func Single() *Outgoing {
+	o := singles.Get().(*Outgoing)
+	o.pooled = true
+	return o
+}
+
+// written is called when a queue is done with the entry.
+func (o *Outgoing) written() {
+	if o.pooled {
+		*o = Outgoing{}
+		singles.Put(o)
+	}
 }
 
 // MessageOverhead is what each message and attachment counts in bytes, in addition

@@ -95,6 +95,7 @@ func (q *outbox) release(batch []item) {
 		if o := batch[i].out; o != nil {
 			q.messages--
 			q.bytes -= o.size()
+			o.written()
 		}
 		batch[i] = item{}
 	}

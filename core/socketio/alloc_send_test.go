@@ -17,7 +17,7 @@ import (
 // sampleArgs are boxed once: that is the caller's business.
 var sampleArgs = []any{sample}
 
-// Emit allocates what its encoder does, and the entry of the queue.
+// Emit allocates nothing but what its encoder does.
 func TestEmitAllocations(t *testing.T) {
 	f := connectSinks(t, 1)
 	p, header := new(parser.JSON), parser.Header{Type: parser.Event, Namespace: "/", Event: "message"}
@@ -26,7 +26,7 @@ func TestEmitAllocations(t *testing.T) {
 		f.meter.during(1, func() { f.sockets[0].Emit("message", sampleArgs...) })
 	})
 	t.Logf("%v allocations, %v of them by the encoder", got, encoding)
-	if got > encoding+1 {
+	if got > encoding {
 		t.Errorf("Emit allocates %v times, its encoder %v times", got, encoding)
 	}
 }

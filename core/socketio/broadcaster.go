@@ -33,8 +33,11 @@ type flags struct {
 	noCompress bool
 }
 
+// outgoing makes a queue item for one socket.
 func outgoing(enc parser.Encoded) *engineio.Outgoing {
-	return &engineio.Outgoing{Data: enc.Data, Binary: enc.Binary, Attachments: enc.Attachments}
+	out := engineio.Single()
+	out.Data, out.Binary, out.Attachments = enc.Data, enc.Binary, enc.Attachments
+	return out
 }
 
 // keep makes a queue item that must not be dropped: all but events.
@@ -44,8 +47,16 @@ func keep(enc parser.Encoded) *engineio.Outgoing {
 	return out
 }
 
-func (f flags) outgoing(enc parser.Encoded) *engineio.Outgoing {
+// single makes a queue item for one socket.
+func (f flags) single(enc parser.Encoded) *engineio.Outgoing {
 	out := outgoing(enc)
+	out.Volatile, out.NoCompress = f.volatile, f.noCompress
+	return out
+}
+
+// outgoing makes a queue item for any number of sockets.
+func (f flags) outgoing(enc parser.Encoded) *engineio.Outgoing {
+	out := &engineio.Outgoing{Data: enc.Data, Binary: enc.Binary, Attachments: enc.Attachments}
 	out.Volatile, out.NoCompress = f.volatile, f.noCompress
 	return out
 }

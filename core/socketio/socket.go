@@ -141,7 +141,7 @@ func (s *Socket) emit(f flags, event string, args []any) error {
 		return err
 	}
 	s.sawOutgoing(event, args)
-	err = s.send(f.outgoing(enc))
+	err = s.send(f.single(enc))
 	if err == nil {
 		s.ns.sent(event, s, 1)
 	}
