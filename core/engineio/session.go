@@ -71,8 +71,8 @@ type Session struct {
 	peerClosed  bool // the peer sent a close packet
 	turn        bool // a turn is in progress: see turn.go
 	turnPlace   uint32
-	loans       uint32   // how many there were
-	loan        uint32   // number of the one in progress; 0 if there is none
+	loans       uint64   // how many there were
+	loan        uint64   // number of the one in progress; 0 if there is none
 	unsent      []item   // a batch that the reader could not send to its end
 	nextFlush   *Session // guarded by the flusher's mutex
 	queue       outbox
@@ -291,7 +291,7 @@ func (s *Session) deliver(data []byte, binary bool) verdict {
 
 // onMessage calls the handler and turns a panic into an error: it would end the
 // process, because the reader of a websocket is no goroutine of net/http.
-func (s *Session) onMessage(data []byte, binary, reads bool, loan uint32) (err error) {
+func (s *Session) onMessage(data []byte, binary, reads bool, loan uint64) (err error) {
 	returned := false
 	defer func() {
 		if returned {

@@ -28,7 +28,7 @@ const (
 	// without. Those that wait for something are cut short and leave.
 	maxTurns = 256
 	// mostKept and mostKeptBytes are how much may be kept back in a turn, if the queue
-	// has room for twice that.
+	// has room for eight times that.
 	mostKept      = 64
 	mostKeptBytes = 64 << 10
 )
@@ -103,7 +103,7 @@ func (s *Session) leaveTurnLocked() {
 // for is left to a writer. It is called with the session locked and the right to write,
 // and unlocks it.
 func (s *Session) writeNow(conn *ws.Conn) {
-	if s.state == stateEnded {
+	if len(s.queue.items) == 0 && s.state != stateClosing { // it has ended
 		s.writing = false
 		s.mu.Unlock()
 		return
@@ -123,13 +123,19 @@ func (s *Session) writeNow(conn *ws.Conn) {
 	if taken {
 		s.traceWritten(transportWebSocket, batch)
 	}
-	if err != nil && err != ws.ErrClosed { // see readFrom
+	if err == ws.ErrClosed { // see write
+		return
+	}
+	if err != nil {
 		s.end(TransportError, err)
 	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.state == stateEnded: // whoever counts for us in Server.running may be gone
+		s.releaseLocked(batch)
+		s.writing = false
 	case !taken:
 		s.queue.putBack(batch)
 		s.goWriteLocked()
@@ -200,7 +206,7 @@ func (s *Session) replaceReaderLocked() {
 
 // abandon is called when the reader's goroutine ends in OnMessage; loan is the number of
 // the loan that it may have got there.
-func (s *Session) abandon(loan uint32) {
+func (s *Session) abandon(loan uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -209,7 +215,11 @@ func (s *Session) abandon(loan uint32) {
 	case s.loans < loan:
 		s.receiving = false
 		s.server.running.Done()
-		go s.end(TransportError, errGoexit)
+		if s.state == stateEnded {
+			go s.finish() // end has left it to us
+		} else {
+			go s.end(TransportError, errGoexit)
+		}
 	}
 }
 
@@ -220,7 +230,7 @@ func keptOf(limit, most int) int {
 	if limit < 0 {
 		return most
 	}
-	return min(limit/2, most)
+	return min(limit/8, most)
 }
 
 // keepsBackLocked reports whether what is queued can wait for the end of the turn.

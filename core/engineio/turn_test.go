@@ -43,6 +43,9 @@ func (a *actor) OnMessage(data []byte, _ bool) {
 		}
 	case "exit":
 		runtime.Goexit()
+	case "abort and exit":
+		a.session.Abort(engineio.ForcedClose, nil)
+		runtime.Goexit()
 	}
 }
 
@@ -59,16 +62,21 @@ func startActor(t *testing.T) (*fixture, *conn, *actor) {
 	return f, c, a
 }
 
+func (a *actor) wantAnswer(t *testing.T, c *conn) {
+	t.Helper()
+	a.wantMessage(t, "answer")
+	for _, m := range []string{"4a", "4b", "4c"} {
+		c.want(t, m)
+	}
+}
+
 func TestTurn(t *testing.T) {
 	_, c, a := startActor(t)
 	for range 3 {
 		c.send(t, "4answer")
 		c.send(t, "4answer")
 		for range 2 {
-			a.wantMessage(t, "answer")
-			c.want(t, "4a")
-			c.want(t, "4b")
-			c.want(t, "4c")
+			a.wantAnswer(t, c)
 		}
 	}
 	// Who reads does not answer while it blocks, but nothing is kept back for long.
@@ -93,10 +101,7 @@ func TestLend(t *testing.T) {
 			c.want(t, "4lent")
 			for range 3 {
 				c.send(t, "4answer")
-				a.wantMessage(t, "answer")
-				c.want(t, "4a")
-				c.want(t, "4b")
-				c.want(t, "4c")
+				a.wantAnswer(t, c)
 			}
 			c.send(t, "4"+what) // a second one, while the first one has not returned
 			a.wantMessage(t, what)
@@ -128,6 +133,15 @@ func TestGoexit(t *testing.T) {
 	c.send(t, "4exit")
 	a.wantMessage(t, "exit")
 	a.wantClosed(t, engineio.TransportError)
+	c.wantClosed(t)
+}
+
+// And if the session has ended before, it is told so.
+func TestGoexitAfterTheEnd(t *testing.T) {
+	_, c, a := startActor(t)
+	c.send(t, "4abort and exit")
+	a.wantMessage(t, "abort and exit")
+	a.wantClosed(t, engineio.ForcedClose)
 	c.wantClosed(t)
 }
 

@@ -199,7 +199,10 @@ func (s *Session) write(conn *ws.Conn) {
 		s.traceWritten(transportWebSocket, batch)
 		err := conn.Write(frames...)
 		clear(frames)
-		if err != nil && err != ws.ErrClosed { // see readFrom
+		if err == ws.ErrClosed { // see readFrom; the batch makes no room for those who wait for it
+			return
+		}
+		if err != nil {
 			s.end(TransportError, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/gosocketio/sio/core/internal/ws"
 )
@@ -47,6 +48,42 @@ func TestTryWrite(t *testing.T) {
 		t.Errorf("TryWrite: %v, %v", sent, err)
 	}
 	p.want(0x81, "again")
+}
+
+// A pong that has become due meanwhile is left to who may wait: a peer that pings and
+// reads nothing must not hold those who write to others.
+func TestTryWriteLeavesPongs(t *testing.T) {
+	c, p := pair(t, nil)
+	full := 0
+	for sent := true; sent; full++ {
+		_, sent, _ = c.TryWrite(ws.Frame{Payload: make([]byte, 10_000)})
+	}
+	c.LeavePong("due")
+	tried := make(chan bool)
+	go func() {
+		_, sent, _ := c.TryWrite(ws.Frame{Payload: []byte("last")})
+		tried <- sent
+	}()
+	select {
+	case sent := <-tried:
+		if sent {
+			t.Error("everything was sent, though the peer reads nothing")
+		}
+	case <-time.After(patience):
+		t.Fatal("TryWrite waits")
+	}
+	go c.Write()
+	for range full {
+		p.want(0x81, string(make([]byte, 10_000)))
+	}
+	p.want(0x81, "last")
+	p.want(0x8a, "due")
+	c.LeavePong("due again")
+	if _, sent, err := c.TryWrite(); sent || err != nil {
+		t.Errorf("TryWrite with a pong due: %v, %v", sent, err)
+	}
+	c.Write()
+	p.want(0x8a, "due again")
 }
 
 // What TryWrite does not take, it leaves as it is.

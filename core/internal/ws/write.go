@@ -331,8 +331,8 @@ func (c *Conn) CanTry() bool { return c.wire.raw != nil }
 
 // TryWrite is Write for who must not wait. It reports whether it has taken the frames,
 // which it does unless they are large, are to be compressed, or somebody else is
-// writing; and whether they were sent. If not, they, or what is left of them, go before
-// the next frame: Write without frames sends them. Only TCP and unix connections take
+// writing; and whether they were sent. If not, they, or what is left of them, or a pong
+// behind them, go before the next frame: Write without frames sends them. Only TCP and unix connections take
 // anything.
 func (c *Conn) TryWrite(frames ...Frame) (taken, sent bool, err error) {
 	if !c.CanTry() || !c.triable(frames) {
@@ -344,8 +344,16 @@ func (c *Conn) TryWrite(frames ...Frame) (taken, sent bool, err error) {
 		return false, false, nil
 	}
 	sent, err = c.tryFrames(frames)
-	c.release()
-	return true, sent, err
+	return true, c.releaseNow() && sent, err
+}
+
+// releaseNow is release for who must not wait. It reports false if a pong has become due:
+// the next Write sends it.
+func (c *Conn) releaseNow() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	<-c.writing
+	return c.pong == nil || c.closing
 }
 
 func (c *Conn) triable(frames []Frame) bool {

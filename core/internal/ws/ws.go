@@ -56,8 +56,8 @@ type Options struct {
 	// take it along: one system call, and one packet, less for each connection that
 	// begins with a message of the server.
 	HoldResponse bool
-	// BeforeWait, if set, is called by Read whenever it is about to ask the network for
-	// more, which can mean to wait. It must not call Read or Close, nor block.
+	// BeforeWait, if set, is called by whoever reads, which Close does too, before it may
+	// have to wait for the network. It must not call Read or Close, nor block.
 	BeforeWait func()
 	// Linger is how long an ordinary close frame of the peer (code 1000 or none) is
 	// left unanswered to read what some clients send behind it; default 0. See
