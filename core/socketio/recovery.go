@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+	"weak"
 
 	"github.com/gosocketio/sio/core/cluster"
 	"github.com/gosocketio/sio/core/engineio"
@@ -272,7 +273,13 @@ func (s *Socket) remember(replayed map[string]bool) {
 		return
 	}
 	s.replayed = replayed
-	s.forgetting = time.AfterFunc(replayedTimeout, s.forgetReplayed)
+	// A timer that is stopped may be kept by the runtime until its time has come.
+	kept := weak.Make(s)
+	s.forgetting = time.AfterFunc(replayedTimeout, func() {
+		if s := kept.Value(); s != nil {
+			s.forgetReplayed()
+		}
+	})
 }
 
 // replayedTimeout is how long an event may take from being kept to the sockets.
@@ -287,7 +294,7 @@ func (s *Socket) forgetReplayed() {
 func (s *Socket) forgetReplayedLocked() {
 	s.replayed = nil
 	if s.forgetting != nil {
-		s.forgetting.Stop() // it would keep the socket, which may have ended
+		s.forgetting.Stop()
 		s.forgetting = nil
 	}
 }
