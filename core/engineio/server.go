@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,10 +28,14 @@ type Server struct {
 	ioTimeout time.Duration // for reading a body and for writing anything
 	proxies   proxies
 	warnings  warnings
+	upgrader  *ws.Upgrader
 	parker    ws.Parker
 	workers   workers.Pool
 	turns     turns
 	flusher   flusher
+	lingering lingering
+	// How open packets go on behind the id.
+	behindIDOfPolling, behindIDOfWebSocket string
 	// How much may be kept back in a turn.
 	keptMessages, keptBytes int
 	sweeps                  atomic.Uint32 // how often sweep has run, and one
@@ -62,6 +67,14 @@ func NewServer(opts *Options) *Server {
 	}
 	// A body or an answer that takes longer than a silent peer may live is stuck.
 	s.ioTimeout = s.opts.PingInterval + s.opts.PingTimeout
+	s.upgrader = ws.NewUpgrader(&ws.Options{
+		MaxMessage:   s.opts.MaxPayload,
+		Compression:  s.opts.WebSocketCompressionThreshold > 0,
+		WriteTimeout: s.ioTimeout,
+		Linger:       closeLinger,
+		HoldResponse: true, // the open packet follows at once
+	})
+	s.behindIDOfPolling, s.behindIDOfWebSocket = s.behindID(s.upgrades()), s.behindID([]string{})
 	s.flusher.most = runtime.GOMAXPROCS(0)
 	s.keptMessages = keptOf(s.opts.MaxQueueMessages, mostKept)
 	s.keptBytes = keptOf(s.opts.MaxQueueBytes, mostKeptBytes)
@@ -131,7 +144,7 @@ func (s *Server) openPolling(q *request) {
 	}
 	session.open()
 	s.setHandshakeHeaders(q.w.Header(), q.r, id)
-	packets := []packet.Packet{{Type: packet.Open, Data: session.openData(s.upgrades())}}
+	packets := []packet.Packet{{Type: packet.Open, Data: session.openData(s.behindIDOfPolling)}}
 	if p := s.opts.InitialPacket; p != nil {
 		packets = append(packets, packet.Packet{Type: packet.Message, Data: p})
 	}
@@ -200,20 +213,45 @@ type openMessage struct {
 	MaxPayload   int64    `json:"maxPayload"`
 }
 
-func (s *Session) openData(upgrades []string) []byte {
-	o := &s.server.opts
-	data, err := json.Marshal(openMessage{
-		s.id, upgrades, o.PingInterval.Milliseconds(), o.PingTimeout.Milliseconds(), o.MaxPayload,
-	})
-	if err != nil { // strings and integers always marshal
+// beforeID is how an openMessage begins.
+const beforeID = `{"sid":`
+
+// behindID returns an openMessage from behind the id on.
+func (s *Server) behindID(upgrades []string) string {
+	data := mustMarshal(openMessage{"", upgrades, s.opts.PingInterval.Milliseconds(), s.opts.PingTimeout.Milliseconds(), s.opts.MaxPayload})
+	return string(data[len(beforeID+`""`):])
+}
+
+// mustMarshal is for strings and integers, which always marshal.
+func mustMarshal(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
 		panic(err)
 	}
 	return data
 }
 
+// openData returns an openMessage. It does without json.Marshal as a rule: that takes more
+// stack than all else on the goroutine of a handshake.
+func (s *Session) openData(behindID string) []byte {
+	b := make([]byte, 0, len(beforeID)+len(s.id)+2+len(behindID))
+	b = append(b, beforeID...)
+	if strings.ContainsFunc(s.id, special) {
+		b = append(b, mustMarshal(s.id)...)
+	} else {
+		b = append(b, '"')
+		b = append(b, s.id...)
+		b = append(b, '"')
+	}
+	return append(b, behindID...)
+}
+
+// special reports whether r may not stand for itself in JSON.
+func special(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`"\<>&`, r) }
+
 // openPacket is the open packet of a websocket handshake.
 func (s *Session) openPacket() packet.Packet {
-	return packet.Packet{Type: packet.Open, Data: s.openData([]string{})}
+	return packet.Packet{Type: packet.Open, Data: s.openData(s.server.behindIDOfWebSocket)}
 }
 
 func (s *Server) upgrades() []string {

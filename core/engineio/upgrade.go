@@ -17,6 +17,7 @@ const (
 
 // probe is an upgrade in progress. The session's mutex guards the fields.
 type probe struct {
+	session  *Session
 	conn     *ws.Conn // nil until the 101 was sent
 	timer    *time.Timer
 	answered bool // "3probe" was sent: the client wants its poll back
@@ -48,16 +49,22 @@ func (p *probe) noopWait() time.Duration {
 
 // serveUpgrade serves a websocket request for a session that is on polling.
 func (s *Session) serveUpgrade(q *request) {
-	p := &probe{}
+	p := &probe{session: s}
 	if !s.beginProbe(p) {
 		// A second one, parallel or late, gets its 101 and is closed.
-		if conn, err := s.server.upgradeConn(q, "", nil); err == nil {
+		if conn, err := s.server.upgradeConn(q, ""); err == nil {
 			conn.Close(closeNormal, "")
 		}
 		return
 	}
-	conn, err := s.server.upgradeConn(q, "", s.endTurn)
+	conn, err := s.server.upgradeConn(q, "")
 	if err != nil {
+		s.dropProbe(p)
+		return
+	}
+	conn.BeforeWait(s.endTurn)
+	if err := conn.Write(); err != nil { // the response
+		conn.CloseNow()
 		s.dropProbe(p)
 		return
 	}
@@ -85,7 +92,7 @@ func (s *Session) startProbe(p *probe, conn *ws.Conn) bool {
 	p.conn = conn
 	p.timer = time.AfterFunc(s.server.opts.UpgradeTimeout, func() { s.dropProbe(p) })
 	s.server.running.Add(1)
-	go s.readProbe(p)
+	s.server.workers.Go(p)
 	return true
 }
 
@@ -102,11 +109,12 @@ func (s *Session) dropProbe(p *probe) {
 	}
 }
 
-// readProbe reads from the new transport until it took over, and then goes on
-// as its reader.
-func (s *Session) readProbe(p *probe) {
-	if s.probed(p) && s.switchTo(p) && !s.park(p.conn) {
-		s.read(p.conn, reader{})
+// Work implements workers.Task. It reads from the new transport until it took over, and
+// then goes on as its reader.
+func (p *probe) Work() {
+	s := p.session
+	if s.probed(p) && s.switchTo(p) {
+		s.read(p.conn, reader{place: s.linger()})
 		return
 	}
 	s.dropProbe(p) // does nothing after the switch

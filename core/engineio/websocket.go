@@ -36,10 +36,11 @@ func (s *Server) openWebSocket(q *request) {
 		return
 	}
 	session := newSession(s, id, q)
-	conn, err := s.upgradeConn(q, id, session.endTurn)
+	conn, err := s.upgradeConn(q, id)
 	if err != nil {
 		return
 	}
+	conn.BeforeWait(session.endTurn)
 	session.conn = conn
 	session.queue.pushControl(packet.Open)
 	if p := s.opts.InitialPacket; p != nil {
@@ -55,34 +56,41 @@ func (s *Server) openWebSocket(q *request) {
 	session.open() // starts the reader
 }
 
-// upgradeConn answers the request with 101; id is that of a new session, or
-// empty, and beforeWait the hook of that name of the connection. If it cannot, it has answered with the refusal.
-func (s *Server) upgradeConn(q *request, id string, beforeWait func()) (*ws.Conn, error) {
+// upgradeConn answers the request with 101, which goes out with what is written first; id
+// is that of a new session, or empty. If it cannot, it has answered with the refusal.
+func (s *Server) upgradeConn(q *request, id string) (*ws.Conn, error) {
+	conn, err := s.upgrader.Upgrade(q.w, q.r, s.upgradeHeader(q, id))
+	if err != nil {
+		s.refuseUpgrade(q, err)
+	}
+	return conn, err
+}
+
+// upgradeHeader returns what a 101 carries besides that of the protocol: what middleware
+// has set, and the hooks set.
+func (s *Server) upgradeHeader(q *request, id string) http.Header {
 	h := q.w.Header().Clone()
 	if id != "" {
 		s.setHandshakeHeaders(h, q.r, id)
 	}
-	s.setHeaders(h, q.r)
-	for _, name := range []string{"Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Upgrade"} {
-		h.Del(name)
+	if s.opts.OnHeaders != nil {
+		s.opts.OnHeaders(h, q.r)
 	}
-	conn, err := ws.Upgrade(q.w, q.r, h, &ws.Options{
-		MaxMessage:   s.opts.MaxPayload,
-		Compression:  s.opts.WebSocketCompressionThreshold > 0,
-		WriteTimeout: s.ioTimeout,
-		Linger:       closeLinger,
-		BeforeWait:   beforeWait,
-		HoldResponse: id != "", // the open packet follows at once
-	})
-	if err != nil {
-		refusal := s.upgradeRefusal(q, err)
-		if refusal.Status == statusNone {
-			s.report(refusal)
-		} else {
-			s.refuse(q, refusal)
-		}
+	for _, name := range ownUpgradeHeaders {
+		delete(h, name)
 	}
-	return conn, err
+	return h
+}
+
+var ownUpgradeHeaders = []string{"Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Upgrade"}
+
+func (s *Server) refuseUpgrade(q *request, err error) {
+	refusal := s.upgradeRefusal(q, err)
+	if refusal.Status == statusNone {
+		s.report(refusal)
+	} else {
+		s.refuse(q, refusal)
+	}
 }
 
 // statusNone is the status of a request whose connection broke before it could
@@ -129,6 +137,7 @@ func (s *Session) readFrom(conn *ws.Conn, r reader) bool {
 		s.waitsSince.Store(s.server.sweeps.Load())
 		data, binary, err := conn.Read()
 		s.waitsSince.Store(0)
+		r.stopLingering(s)
 		if err == ws.ErrIdle {
 			if s.park(conn) {
 				return true
@@ -153,7 +162,7 @@ func (s *Session) readFrom(conn *ws.Conn, r reader) bool {
 		case stop:
 			return true
 		}
-		if r.leaves(p) {
+		if r.leaves(s, p) {
 			s.endTurn()
 			if s.park(conn) {
 				return true

@@ -16,7 +16,7 @@ import (
 func TestGorillaClientOverTLS(t *testing.T) {
 	ended := make(chan error, 1)
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := ws.Upgrade(w, r, nil, &ws.Options{Compression: true, MaxMessage: 1_000_000})
+		c, err := ws.NewUpgrader(&ws.Options{Compression: true, MaxMessage: 1_000_000}).Upgrade(w, r, nil)
 		if err != nil {
 			ended <- err
 			return
@@ -72,7 +72,7 @@ func echo(c *ws.Conn) error {
 func TestCloseNowOverTLS(t *testing.T) {
 	conns := make(chan *ws.Conn, 1)
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := ws.Upgrade(w, r, nil, nil)
+		c, err := ws.NewUpgrader(nil).Upgrade(w, r, nil)
 		if err != nil {
 			t.Errorf("Upgrade: %v", err)
 		}

@@ -45,7 +45,7 @@ func listen(t testing.TB, o *ws.Options, wrap func(http.Handler) http.Handler) (
 	t.Helper()
 	ch := make(chan *ws.Conn, 1024)
 	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := ws.Upgrade(w, r, http.Header{"X-Test": {"yes"}}, o)
+		c, err := ws.NewUpgrader(o).Upgrade(w, r, http.Header{"X-Test": {"yes"}})
 		if err != nil {
 			t.Errorf("Upgrade: %v", err)
 			return
@@ -128,7 +128,7 @@ func pipePair(t testing.TB, o *ws.Options, early string) (*ws.Conn, *peer) {
 		_, err := http.ReadResponse(p.br, nil)
 		answered <- err
 	}()
-	c, err := ws.Upgrade(pipeWriter{ResponseWriter: httptest.NewRecorder(), conn: server, early: early}, r, nil, o)
+	c, err := ws.NewUpgrader(o).Upgrade(pipeWriter{ResponseWriter: httptest.NewRecorder(), conn: server, early: early}, r, nil)
 	if err == nil {
 		err = <-answered
 	}

@@ -111,7 +111,8 @@ func TestTryWriteRefuses(t *testing.T) {
 func TestBeforeWait(t *testing.T) {
 	waits := make(chan int, 100)
 	returned := 0
-	c, p := pair(t, &ws.Options{BeforeWait: func() { waits <- returned }})
+	c, p := pair(t, nil)
+	c.BeforeWait(func() { waits <- returned })
 	p.send(textFrame("a"), frame(0x82, []byte("b")), frame(0x01, []byte("c")), frame(0x80, []byte("d")), textFrame("é"))
 	for i, want := range []string{"a", "b", "cd", "é"} {
 		data, binary, err := c.Read()

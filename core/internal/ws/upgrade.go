@@ -40,6 +40,31 @@ func (e *HijackError) Error() string {
 // Unwrap returns Err.
 func (e *HijackError) Unwrap() error { return e.Err }
 
+// Upgrader answers handshakes, all with the same options. It is made once: what it has is
+// out of the way then, on the stack of an HTTP server's goroutine, which is 4 KiB at this
+// point and not to grow if it can be helped; that costs as much as 30 allocations. All
+// methods may be called concurrently.
+type Upgrader struct {
+	opts    Options
+	gorilla websocket.Upgrader
+}
+
+// NewUpgrader returns an upgrader with a copy of o; nil means all defaults.
+func NewUpgrader(o *Options) *Upgrader {
+	u := &Upgrader{opts: o.withDefaults()}
+	u.gorilla = websocket.Upgrader{
+		WriteBufferSize:   1, // gorilla never writes a message, and the pool keeps it from holding a buffer
+		WriteBufferPool:   noBuffers{},
+		EnableCompression: u.opts.Compression,
+		CheckOrigin:       func(*http.Request) bool { return true },
+		Error:             func(http.ResponseWriter, *http.Request, int, error) {},
+	}
+	if !u.opts.HoldResponse {
+		u.gorilla.HandshakeTimeout = max(u.opts.WriteTimeout, 0)
+	}
+	return u
+}
+
 // Upgrade answers the handshake r with 101 and the header h, and takes the
 // connection over. It blocks as long as writing the response takes, at most
 // Options.WriteTimeout. It checks everything that RFC 6455, section 4.2.1, asks
@@ -52,47 +77,41 @@ func (e *HijackError) Unwrap() error { return e.Err }
 //
 // The error is a *HandshakeError or a *HijackError as long as the caller can
 // still answer; with any other error the connection is gone.
-func Upgrade(w http.ResponseWriter, r *http.Request, h http.Header, o *Options) (*Conn, error) {
+func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request, h http.Header) (*Conn, error) {
+	hijacked, err := u.hijack(w, r)
+	if err != nil {
+		return nil, err
+	}
+	g, err := u.gorilla.Upgrade(hijacked, r, h)
+	if err != nil {
+		hijacked.wire.Conn.Close()
+		return nil, fmt.Errorf("websocket: handshake: %w", err)
+	}
+	return u.established(hijacked, g, r), nil
+}
+
+func (u *Upgrader) hijack(w http.ResponseWriter, r *http.Request) (*hijacked, error) {
 	if err := checkHandshake(r); err != nil {
 		return nil, err
 	}
-	opts := o.withDefaults()
 	conn, brw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, &HijackError{Writer: writerType(w), Err: err}
 	}
-	wire := newWire(conn, brw.Reader, &opts)
-	c, err := handshake(wire, r, h, &opts)
-	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("websocket: handshake: %w", err)
-	}
-	return c, nil
-}
-
-func handshake(w *wire, r *http.Request, h http.Header, opts *Options) (*Conn, error) {
-	upgrader := websocket.Upgrader{
-		HandshakeTimeout:  max(opts.WriteTimeout, 0),
-		WriteBufferSize:   1, // gorilla never writes a message, and the pool keeps it from holding a buffer
-		WriteBufferPool:   noBuffers{},
-		EnableCompression: opts.Compression,
-		CheckOrigin:       func(*http.Request) bool { return true },
-		Error:             func(http.ResponseWriter, *http.Request, int, error) {},
-	}
+	wire := newWire(conn, brw.Reader, &u.opts)
 	size := gorillaBuffer
-	if w.raw == nil {
+	if wire.raw == nil {
 		size = bufferedRead
 	}
-	br := bufio.NewReaderSize(w, size)
-	g, err := upgrader.Upgrade(hijacked{w, br}, r, h)
-	if err != nil {
-		return nil, err
-	}
-	w.established = true
-	c := newConn(w, g, br, opts)
-	c.compressed = opts.Compression && offersDeflate(r.Header)
-	w.guard.deflate = c.compressed
-	return c, nil
+	return &hijacked{wire, bufio.NewReaderSize(wire, size)}, nil
+}
+
+func (u *Upgrader) established(h *hijacked, g *websocket.Conn, r *http.Request) *Conn {
+	h.wire.established = true
+	c := newConn(h.wire, g, h.reader, &u.opts)
+	c.compressed = u.opts.Compression && offersDeflate(r.Header)
+	h.wire.guard.deflate = c.compressed
+	return c
 }
 
 // checkHandshake comes before gorilla's own checks to answer in the words of
@@ -173,13 +192,13 @@ type hijacked struct {
 	reader *bufio.Reader
 }
 
-func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.wire, bufio.NewReadWriter(h.reader, bufio.NewWriterSize(h.wire, 512)), nil
 }
 
-func (hijacked) Header() http.Header       { return http.Header{} }
-func (hijacked) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
-func (hijacked) WriteHeader(int)           {}
+func (*hijacked) Header() http.Header       { return http.Header{} }
+func (*hijacked) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
+func (*hijacked) WriteHeader(int)           {}
 
 // noBuffers is a pool that never has a buffer nor keeps one.
 type noBuffers struct{}

@@ -35,7 +35,7 @@ func TestBadHandshake(t *testing.T) {
 				t.Fatal(err)
 			}
 			rec := httptest.NewRecorder()
-			_, err = ws.Upgrade(rec, r, nil, nil)
+			_, err = ws.NewUpgrader(nil).Upgrade(rec, r, nil)
 			var bad *ws.HandshakeError
 			if !errors.As(err, &bad) || bad.Status != tt.status || bad.Message != tt.message {
 				t.Fatalf("Upgrade: %v, want %d %q", err, tt.status, tt.message)
@@ -84,7 +84,7 @@ func TestHijackThroughWrappers(t *testing.T) {
 // still be answered.
 func TestCannotHijack(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := ws.Upgrade(unwrappingWriter{plainWriter{w}, t}, r, nil, nil)
+		_, err := ws.NewUpgrader(nil).Upgrade(unwrappingWriter{plainWriter{w}, t}, r, nil)
 		var cannot *ws.HijackError
 		if !errors.As(err, &cannot) || cannot.Writer != "ws_test.plainWriter" || !errors.Is(err, http.ErrNotSupported) {
 			t.Errorf("Upgrade: %v", err)
@@ -147,7 +147,7 @@ func TestServerDeadlinesAreCleared(t *testing.T) {
 		if rc.SetReadDeadline(past) != nil || rc.SetWriteDeadline(past) != nil {
 			t.Error("cannot set deadlines")
 		}
-		c, err := ws.Upgrade(w, r, http.Header{"X-Test": {"yes"}}, nil)
+		c, err := ws.NewUpgrader(nil).Upgrade(w, r, http.Header{"X-Test": {"yes"}})
 		if err != nil {
 			t.Errorf("Upgrade: %v", err)
 		}

@@ -47,7 +47,7 @@ func countedPair(t *testing.T) (*ws.Conn, *peer, *countingConn) {
 		_, err := http.ReadResponse(p.br, nil)
 		answered <- err
 	}()
-	c, err := ws.Upgrade(pipeWriter{ResponseWriter: httptest.NewRecorder(), conn: counting}, r, nil, nil)
+	c, err := ws.NewUpgrader(nil).Upgrade(pipeWriter{ResponseWriter: httptest.NewRecorder(), conn: counting}, r, nil)
 	if err == nil {
 		err = <-answered
 	}
@@ -101,7 +101,7 @@ func TestHoldResponse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := ws.Upgrade(pipeWriter{ResponseWriter: httptest.NewRecorder(), conn: server}, r, nil, &ws.Options{HoldResponse: true})
+			c, err := ws.NewUpgrader(&ws.Options{HoldResponse: true}).Upgrade(pipeWriter{ResponseWriter: httptest.NewRecorder(), conn: server}, r, nil)
 			if err != nil { // a pipe has no buffers: it would hang, if anything was written
 				t.Fatal(err)
 			}

@@ -54,11 +54,8 @@ type Options struct {
 	CloseTimeout time.Duration
 	// HoldResponse keeps the response to the handshake back, for the first write to
 	// take it along: one system call, and one packet, less for each connection that
-	// begins with a message of the server.
+	// begins with a message of the server. Write without frames sends it alone.
 	HoldResponse bool
-	// BeforeWait, if set, is called by whoever reads, which Close does too, before it may
-	// have to wait for the network. It must not call Read or Close, nor block.
-	BeforeWait func()
 	// Linger is how long an ordinary close frame of the peer (code 1000 or none) is
 	// left unanswered to read what some clients send behind it; default 0. See
 	// Conn.ExpectClose.
@@ -125,7 +122,6 @@ func newConn(w *wire, g *websocket.Conn, br *bufio.Reader, o *Options) *Conn {
 		maxMessage:   o.MaxMessage,
 		closeTimeout: o.CloseTimeout,
 		writeTimeout: o.WriteTimeout,
-		beforeWait:   o.BeforeWait,
 		vectored:     tcp,
 		reading:      make(chan struct{}, 1),
 		writing:      make(chan struct{}, 1),
@@ -139,6 +135,11 @@ func newConn(w *wire, g *websocket.Conn, br *bufio.Reader, o *Options) *Conn {
 	g.SetCloseHandler(func(int, string) error { return nil })
 	return c
 }
+
+// BeforeWait sets what is called by whoever reads, which Close does too, before it may
+// have to wait for the network. f must not call Read or Close, nor block. BeforeWait must
+// be called before the first Read or Close.
+func (c *Conn) BeforeWait(f func()) { c.beforeWait = f }
 
 // RemoteAddr returns the address of the peer.
 func (c *Conn) RemoteAddr() net.Addr { return c.wire.RemoteAddr() }
