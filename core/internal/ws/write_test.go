@@ -92,6 +92,7 @@ func TestHoldResponse(t *testing.T) {
 		want  []byte
 	}{
 		"frames": {func(c *ws.Conn) error { return c.Write(ws.Frame{Payload: []byte("a")}, ws.Frame{Payload: []byte("b")}) }, []byte("\x81\x01a\x81\x01b")},
+		"none":   {func(c *ws.Conn) error { return c.Write() }, nil},
 		"close":  {func(c *ws.Conn) error { return c.Close(1001, "") }, []byte("\x88\x02\x03\xe9")},
 	} {
 		t.Run(name, func(t *testing.T) {
