@@ -39,7 +39,7 @@ func (s *Session) servePoll(q *request) {
 	// The server's timeouts are for requests that should be short. Errors mean
 	// that a middleware hides the connection; then its limits apply.
 	rc.SetReadDeadline(time.Time{})
-	rc.SetWriteDeadline(time.Time{})
+	q.takeTime(rc)
 	p := &poll{since: time.Now()}
 	if refused := s.beginPoll(q, p); refused != nil {
 		s.server.refuse(q, refused)
@@ -257,6 +257,7 @@ func (s *Session) writePackets(q *request, rc *http.ResponseController, packets 
 	body := scratch.b
 	h := q.w.Header()
 	h["Content-Type"] = contentType
+	h["X-Accel-Buffering"] = unbuffered // nginx would otherwise hold answers back
 	if compress && s.server.compresses(len(body)) {
 		packed := takeBuffer()
 		defer packed.free()
@@ -286,7 +287,7 @@ func (s *Session) encodingOf(packets []packet.Packet) (packet.Encoding, []string
 func (s *Server) writeBody(q *request, rc *http.ResponseController, body []byte) error {
 	h := q.w.Header()
 	s.setHeaders(h, q.r)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	rc.SetWriteDeadline(time.Now().Add(s.ioTimeout))
 	if _, err := q.w.Write(body); err != nil {
 		return err
@@ -307,11 +308,9 @@ var (
 	textHTML    = []string{"text/html"}
 )
 
-// setHeaders sets what every polling response and every 101 carries.
+// setHeaders sets what every polling response carries.
 func (s *Server) setHeaders(h http.Header, r *http.Request) {
 	h["Cache-Control"] = noStore
-	// nginx would otherwise hold answers back.
-	h["X-Accel-Buffering"] = unbuffered
 	if agent := r.Header.Get("User-Agent"); strings.Contains(agent, ";MSIE") || strings.Contains(agent, "Trident/") {
 		h.Set("X-XSS-Protection", "0")
 	}

@@ -82,6 +82,7 @@ func (s *Session) refusePost(q *request, status int) {
 		s.server.warnings.warn(s.server.opts.Logger, "PAYLOAD_TOO_LARGE", e)
 	}
 	q.w.Header().Set("Connection", "close") // or net/http would read the rest
+	http.NewResponseController(q.w).SetWriteDeadline(time.Now().Add(s.server.ioTimeout))
 	q.w.WriteHeader(status)
 }
 
@@ -120,7 +121,7 @@ func (s *Session) receivePost(q *request, p *post) int {
 	}
 	p.rc.SetReadDeadline(time.Now().Add(s.server.ioTimeout))
 	// OnMessage may block for longer than the server allows a handler to write.
-	p.rc.SetWriteDeadline(time.Time{})
+	q.takeTime(p.rc)
 	body, err := readBody(q.r, s.server.opts.MaxPayload)
 	p.bodyRead()
 	if err != nil {
