@@ -61,6 +61,7 @@ func (s *Session) onBeat() {
 	case s.protocol == 4 && !s.beat.waiting:
 		s.pingLocked()
 		s.mu.Unlock()
+		s.limitAnswers()
 	case s.receiving || s.dispatching:
 		s.beat.overdue = true
 		s.mu.Unlock()
@@ -133,6 +134,7 @@ func (s *Session) onPing() bool {
 	if !s.onChatter() {
 		return false
 	}
+	s.limitAnswers()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.aliveLocked()

@@ -3,7 +3,6 @@ package engineio
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,7 +20,7 @@ var (
 
 // poll is a GET that waits for an answer.
 type poll struct {
-	since  time.Time
+	response
 	waited bool // it was not answered at once
 }
 
@@ -35,12 +34,11 @@ type answer struct {
 
 // servePoll serves a GET of an open session.
 func (s *Session) servePoll(q *request) {
-	rc := http.NewResponseController(q.w)
+	p := &poll{response: newResponse(q)}
 	// The server's timeouts are for requests that should be short. Errors mean
 	// that a middleware hides the connection; then its limits apply.
-	rc.SetReadDeadline(time.Time{})
-	q.takeTime(rc)
-	p := &poll{since: time.Now()}
+	p.rc.SetReadDeadline(time.Time{})
+	p.takeTime()
 	if refused := s.beginPoll(q, p); refused != nil {
 		s.server.refuse(q, refused)
 		return
@@ -51,7 +49,7 @@ func (s *Session) servePoll(q *request) {
 		return
 	}
 	s.traceWritten(transportPolling, a.batch)
-	if err := s.writeAnswer(q, rc, a); err != nil {
+	if err := s.writeAnswer(q, &p.response, a); err != nil {
 		s.end(TransportError, errPollClosed)
 	}
 	if a.batch != nil {
@@ -172,7 +170,7 @@ func (s *Session) nextAnswer(p *poll) (a answer, ready bool, wait time.Duration)
 func (s *Session) pollWait(p *poll) time.Duration {
 	var wait time.Duration
 	if limit := s.server.opts.PollTimeout; limit > 0 {
-		if wait = limit - time.Since(p.since); wait <= 0 {
+		if wait = limit - time.Since(p.began); wait <= 0 {
 			return -1
 		}
 	}
@@ -199,10 +197,10 @@ func (s *Session) noopSentLocked() {
 var packetPool = sync.Pool{New: func() any { return new([]packet.Packet) }}
 
 // writeAnswer writes the response of a poll.
-func (s *Session) writeAnswer(q *request, rc *http.ResponseController, a answer) error {
+func (s *Session) writeAnswer(q *request, r *response, a answer) error {
 	pooled := packetPool.Get().(*[]packet.Packet)
 	packets := appendPackets((*pooled)[:0], a)
-	err := s.writePackets(q, rc, packets, compressible(a.batch))
+	err := s.writePackets(q, r, packets, compressible(a.batch))
 	clear(packets)
 	if cap(packets) <= maxSpare {
 		*pooled = packets[:0]
@@ -243,7 +241,7 @@ func compressible(batch []item) bool {
 
 // writePackets writes a 200 with the packets as payload, in the encoding that
 // the client understands.
-func (s *Session) writePackets(q *request, rc *http.ResponseController, packets []packet.Packet, compress bool) error {
+func (s *Session) writePackets(q *request, r *response, packets []packet.Packet, compress bool) error {
 	scratch := takeBuffer()
 	defer scratch.free()
 	encoding, contentType := s.encodingOf(packets)
@@ -265,7 +263,7 @@ func (s *Session) writePackets(q *request, rc *http.ResponseController, packets 
 			body = packed.b
 		}
 	}
-	return s.server.writeBody(q, rc, body)
+	return s.writeBody(q, r, pollAnswer, body)
 }
 
 func (s *Session) encodingOf(packets []packet.Packet) (packet.Encoding, []string) {
@@ -280,22 +278,6 @@ func (s *Session) encodingOf(packets []packet.Packet) (packet.Encoding, []string
 		}
 	}
 	return packet.Text3, textPayload
-}
-
-// writeBody writes the headers of a polling response and body, and makes sure
-// that it was handed to the kernel.
-func (s *Server) writeBody(q *request, rc *http.ResponseController, body []byte) error {
-	h := q.w.Header()
-	s.setHeaders(h, q.r)
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	rc.SetWriteDeadline(time.Now().Add(s.ioTimeout))
-	if _, err := q.w.Write(body); err != nil {
-		return err
-	}
-	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	return nil
 }
 
 // Header values that are the same in every response are shared. Without spare

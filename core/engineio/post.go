@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/gosocketio/sio/core/internal/packet"
@@ -28,9 +27,8 @@ const firstRead = 16 << 10
 
 // post is a POST whose body is being read.
 type post struct {
-	mu   sync.Mutex
-	rc   *http.ResponseController
-	read bool // the body was read; rc must not be used any more
+	response
+	read bool // the body was read: rc must not be used for that any more
 }
 
 // cancel makes the read of the body return; nil is fine.
@@ -57,7 +55,7 @@ func (s *Session) servePost(q *request) {
 		s.refusePost(q, http.StatusRequestEntityTooLarge)
 		return
 	}
-	p := &post{rc: http.NewResponseController(q.w)}
+	p := &post{response: newResponse(q)}
 	if refused := s.beginPost(q, p); refused != nil {
 		s.server.refuse(q, refused)
 		return
@@ -69,7 +67,7 @@ func (s *Session) servePost(q *request) {
 		return
 	}
 	q.w.Header()["Content-Type"] = textHTML
-	if s.server.writeBody(q, p.rc, okBody) != nil {
+	if s.writeBody(q, &p.response, postAnswer, okBody) != nil {
 		s.end(TransportError, errPostClosed)
 	}
 }
@@ -119,15 +117,20 @@ func (s *Session) receivePost(q *request, p *post) int {
 		s.end(TransportError, errContentType)
 		return http.StatusBadRequest
 	}
-	p.rc.SetReadDeadline(time.Now().Add(s.server.ioTimeout))
+	overrides := p.overrides()
+	if overrides {
+		p.rc.SetReadDeadline(time.Now().Add(s.server.ioTimeout))
+	}
 	// OnMessage may block for longer than the server allows a handler to write.
-	q.takeTime(p.rc)
+	p.takeTime()
 	body, err := readBody(q.r, s.server.opts.MaxPayload)
 	p.bodyRead()
 	if err != nil {
 		return s.badBody(err)
 	}
-	p.rc.SetReadDeadline(time.Time{})
+	if overrides {
+		p.rc.SetReadDeadline(time.Time{})
+	}
 	if s.jsonp {
 		if body, err = packet.DecodeJSONPBody(body); err != nil {
 			s.end(ParseError, err)

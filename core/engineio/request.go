@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // request is one HTTP request and what its query says. The path plays no part:
@@ -72,15 +71,6 @@ func unescaped(s string) string {
 		return u
 	}
 	return s
-}
-
-// takeTime keeps the server's timeout for answers away from a request that may take
-// longer. With HTTP/1 there is nothing to do: a deadline that has passed means nothing
-// until something is written, and before that another one is set.
-func (q *request) takeTime(rc *http.ResponseController) {
-	if q.r.ProtoMajor != 1 {
-		rc.SetWriteDeadline(time.Time{})
-	}
 }
 
 // protocol is the revision that the client speaks. Everything but "4" counts as

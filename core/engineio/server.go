@@ -148,7 +148,8 @@ func (s *Server) openPolling(q *request) {
 	if p := s.opts.InitialPacket; p != nil {
 		packets = append(packets, packet.Packet{Type: packet.Message, Data: p})
 	}
-	err := session.writePackets(q, http.NewResponseController(q.w), packets, true)
+	r := newResponse(q)
+	err := session.writePackets(q, &r, packets, true)
 	if err != nil {
 		session.end(TransportError, err)
 	}

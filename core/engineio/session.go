@@ -78,11 +78,12 @@ type Session struct {
 	queue       outbox
 	beat        heartbeat
 	closeTimer  *time.Timer
-	conn        *ws.Conn      // nil while the transport is polling
-	poll        *poll         // the poll that waits for an answer
-	post        *post         // the POST that is being received
-	posted      chan struct{} // closed at the end of post, if someone waits for it
-	probe       *probe        // the upgrade in progress
+	conn        *ws.Conn               // nil while the transport is polling
+	poll        *poll                  // the poll that waits for an answer
+	post        *post                  // the POST that is being received
+	posted      chan struct{}          // closed at the end of post, if someone waits for it
+	probe       *probe                 // the upgrade in progress
+	answers     [answerKinds]*response // what is being written
 	reason      Reason
 	err         error
 }
@@ -406,6 +407,7 @@ func (s *Session) end(reason Reason, err error) {
 	s.server.forget(s)
 	p.close()
 	post.cancel()
+	s.limitAnswers()
 	if parked != nil {
 		s.server.parker.Unpark(parked)
 	}

@@ -54,9 +54,14 @@ func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) 
 
 // startInMemory is start within a synctest bubble; call stop before it ends.
 func startInMemory(t *testing.T, opts *engineio.Options) (f *fixture, stop func()) {
+	return startInMemoryWith(t, opts, func(h http.Handler) http.Handler { return h })
+}
+
+// startInMemoryWith is startInMemory with a middleware.
+func startInMemoryWith(t *testing.T, opts *engineio.Options, wrap func(http.Handler) http.Handler) (f *fixture, stop func()) {
 	f = newFixture(opts)
 	l := newPipeListener()
-	srv := &http.Server{Handler: f.engine}
+	srv := &http.Server{Handler: wrap(f.engine)}
 	served := make(chan struct{})
 	go func() { defer close(served); srv.Serve(l) }()
 	transport := &http.Transport{DialContext: l.dial}
