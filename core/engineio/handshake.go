@@ -36,7 +36,9 @@ type Handshake struct {
 type opening struct {
 	context          context.Context
 	header           []string // names and values in turns
-	url              url.URL
+	path, rawPath    string   // of the URL
+	query            string
+	url              *url.URL // nil if there is nothing else in it
 	host, remoteAddr string
 	client           netip.Addr
 	tls              *tls.ConnectionState
@@ -47,7 +49,13 @@ type opening struct {
 func (o *opening) of(r *http.Request) *opening {
 	o.context = context.WithoutCancel(r.Context())
 	o.header = flatten(r.Header)
-	o.url = *r.URL
+	u := *r.URL
+	o.path, o.rawPath, o.query = u.Path, u.RawPath, u.RawQuery
+	u.Path, u.RawPath, u.RawQuery = "", "", ""
+	if u != (url.URL{}) {
+		rest := u
+		o.url = &rest
+	}
 	o.host, o.remoteAddr, o.tls = r.Host, r.RemoteAddr, r.TLS
 	o.time = time.Now()
 	return o
@@ -74,7 +82,11 @@ func (s *Session) Handshake() *Handshake {
 	for i := 0; i < len(o.header); i += 2 {
 		h[o.header[i]] = append(h[o.header[i]], o.header[i+1])
 	}
-	u := o.url
+	var u url.URL
+	if o.url != nil {
+		u = *o.url
+	}
+	u.Path, u.RawPath, u.RawQuery = o.path, o.rawPath, o.query
 	return &Handshake{
 		Context: o.context, Header: h, URL: &u, Query: u.Query(), Host: o.host, RemoteAddr: o.remoteAddr,
 		ClientIP: o.client, TLS: o.tls, Time: o.time,

@@ -1,6 +1,9 @@
 package parser
 
-import "bytes"
+import (
+	"bytes"
+	"sync"
+)
 
 // inlineArgs is how many arguments fit the allocation of a packet. More of them
 // need a second one.
@@ -11,6 +14,8 @@ type packet struct {
 	Packet
 	inline [inlineArgs][]byte
 }
+
+var packets = sync.Pool{New: func() any { return new(packet) }}
 
 // jsonDecoder is the [Decoder] of [JSON].
 type jsonDecoder struct {
@@ -24,7 +29,7 @@ type jsonDecoder struct {
 
 	// The names of the last packets, so that equal ones need no new strings.
 	namespace string
-	names     [4]string
+	names     *[4]string // nil before the first
 	oldest    int
 }
 
@@ -106,7 +111,8 @@ func (d *jsonDecoder) text(data []byte) (*Packet, error) {
 	if h.Type != Event && h.Type != Ack {
 		h.ID, h.HasID = 0, false // it means nothing there
 	}
-	p := &packet{Packet: Packet{Header: h.Header, Args: Args{Unmarshal: d.unmarshal}}}
+	p := packets.Get().(*packet)
+	p.Packet = Packet{Header: h.Header, Args: Args{Unmarshal: d.unmarshal}, home: p}
 	if err := d.payload(p, h, payload); err != nil {
 		return nil, err
 	}
@@ -229,6 +235,9 @@ func (d *jsonDecoder) eventName(element []byte) (string, error) {
 // intern returns name as a string, the same one if it was among the last ones.
 // Long names are not remembered.
 func (d *jsonDecoder) intern(name []byte) string {
+	if d.names == nil {
+		d.names = new([4]string)
+	}
 	for _, known := range d.names {
 		if known == string(name) {
 			return known

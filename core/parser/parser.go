@@ -53,6 +53,19 @@ type Encoded struct {
 type Packet struct {
 	Header
 	Args Args // Event, Ack: the arguments. Connect, ConnectError: nothing or one value
+
+	home *packet // what Release gives back, or nil
+}
+
+// Release says that the packet, its Args and their slices are used no more, so that a
+// decoder may use their memory again. The bytes of the arguments and of the attachments
+// are left alone: what was decoded from them may be in use. Release need not be called. It
+// must not be called twice, nor for a packet that is still being assembled.
+func (p *Packet) Release() {
+	if home := p.home; home != nil {
+		*home = packet{}
+		packets.Put(home)
+	}
 }
 
 // Parser is a Socket.IO packet format. Its methods may be called concurrently.

@@ -149,7 +149,7 @@ func (s *Socket) onEvent(p *parser.Packet) {
 	if !s.mayHandle(p) || !s.arrive() {
 		return
 	}
-	e := &Event{socket: s, packet: p}
+	e := newEvent(s, p)
 	pushed, first := s.queue.Offer(e, s.server.opts.MaxInflight, s.conn.session.Done())
 	if pushed {
 		s.arrived()

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gosocketio/sio/core/parser"
@@ -52,6 +53,29 @@ type Event struct {
 	packet  *parser.Packet
 	kind    taskKind
 	replied atomic.Bool
+}
+
+// typedFunc is the handler that On and OnCall make of a function that gets the argument of
+// an event, and not the event. If nobody else has seen the event, it is used again.
+type typedFunc func(ctx context.Context, e *Event) error
+
+// HandleEvent calls f.
+func (f typedFunc) HandleEvent(ctx context.Context, e *Event) error { return f(ctx, e) }
+
+var events = sync.Pool{New: func() any { return new(Event) }}
+
+func newEvent(s *Socket, p *parser.Packet) *Event {
+	e := events.Get().(*Event)
+	e.socket, e.packet = s, p
+	return e
+}
+
+// release gives an event back that nobody holds.
+func (e *Event) release() {
+	e.packet.Release()
+	e.socket, e.packet = nil, nil
+	e.replied.Store(false)
+	events.Put(e)
 }
 
 // What an event takes besides its bytes, and each of its arguments and attachments.

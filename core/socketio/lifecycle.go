@@ -338,8 +338,10 @@ func (s *Socket) recover(event string) {
 // handle runs the handler of an event.
 func (s *Socket) handle(e *Event) {
 	defer s.recover(e.packet.Event)
+	seen := false
 	s.eachTable(func(t *table) {
 		for _, fn := range t.any {
+			seen = true
 			fn(s.ctx, e)
 		}
 	})
@@ -358,6 +360,10 @@ func (s *Socket) handle(e *Event) {
 	}
 	if err != nil {
 		s.handlerFailed(e, err)
+		return
+	}
+	if _, ok := h.(typedFunc); ok && !seen {
+		e.release()
 	}
 }
 

@@ -19,7 +19,7 @@ type None = parser.None
 // else is as said at Registrar.Handle.
 func On[T any](r Registrar, event string, fn func(context.Context, *Socket, T) error) {
 	mustNotBeNil(fn == nil, "On")
-	r.Handle(event, HandlerFunc(func(ctx context.Context, e *Event) error {
+	r.Handle(event, typed[T](func(ctx context.Context, e *Event) error {
 		var v T
 		if err := e.packet.Args.DecodeOne(&v); err != nil {
 			return err
@@ -35,7 +35,7 @@ func On[T any](r Registrar, event string, fn func(context.Context, *Socket, T) e
 // acknowledgement. Use [None] as R for one without values.
 func OnCall[T, R any](r Registrar, event string, fn func(context.Context, *Socket, T) (R, error)) {
 	mustNotBeNil(fn == nil, "OnCall")
-	r.Handle(event, HandlerFunc(func(ctx context.Context, e *Event) error {
+	r.Handle(event, typed[T](func(ctx context.Context, e *Event) error {
 		var v T
 		if err := e.packet.Args.DecodeOne(&v); err != nil {
 			return err
@@ -49,6 +49,14 @@ func OnCall[T, R any](r Registrar, event string, fn func(context.Context, *Socke
 		}
 		return e.answer(result)
 	}))
+}
+
+// typed returns f as the handler of events whose argument is decoded into T.
+func typed[T any](f typedFunc) Handler {
+	if _, all := any((*T)(nil)).(*parser.Args); all { // they are those of the event, not a copy
+		return HandlerFunc(f)
+	}
+	return f
 }
 
 // Emitter is what events can be sent with: a [*Socket], a [Sender], a
