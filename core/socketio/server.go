@@ -296,15 +296,27 @@ func (s *Server) resolve(ctx context.Context, name string, auth json.RawMessage)
 		s.announce(n)
 		return n, nil
 	}
-	select {
-	case <-n.ready:
-		if !n.broken {
-			return n, nil
-		}
-	case <-ctx.Done():
+	if n.isReady(ctx) && !n.broken {
+		return n, nil
 	}
 	n.release()
 	return nil, errInternal
+}
+
+// isReady waits until the namespace has been announced, and reports false if ctx ends
+// before.
+func (n *Namespace) isReady(ctx context.Context) bool {
+	select {
+	case <-n.ready: // nearly always; asking ctx would cost each socket a channel
+		return true
+	default:
+	}
+	select {
+	case <-n.ready:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // use returns the namespace and counts a user; nil if it does not exist.
