@@ -20,10 +20,11 @@ import (
 )
 
 const (
-	root       = "../../"
-	deployment = root + "docs/deployment.md"
-	security   = root + "SECURITY.md"
-	deploy     = root + "examples/deploy/"
+	root        = "../../"
+	deployment  = root + "docs/deployment.md"
+	security    = root + "SECURITY.md"
+	performance = root + "docs/performance.md"
+	deploy      = root + "examples/deploy/"
 )
 
 func TestMain(m *testing.M) { siotest.Main(m) }
@@ -265,7 +266,7 @@ var link = regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
 
 // TestLinks: the documents link to what is there.
 func TestLinks(t *testing.T) {
-	for _, file := range []string{security, deployment} {
+	for _, file := range []string{security, deployment, performance} {
 		for _, m := range link.FindAllStringSubmatch(read(t, file), -1) {
 			target := file
 			if m[1] != "" {
