@@ -14,9 +14,11 @@ import (
 // actor is a Handler whose messages say what it is to do.
 type actor struct {
 	*recorder
-	lent  atomic.Int32 // how often Lend was granted
-	gate  chan struct{}
-	yield bool
+	// How often Lend was granted, and how often not: the turn may have been cut short before,
+	// if the machine is busy.
+	lent, refused atomic.Int32
+	gate          chan struct{}
+	yield         bool
 }
 
 func (a *actor) OnMessage(data []byte, _ bool) {
@@ -30,16 +32,22 @@ func (a *actor) OnMessage(data []byte, _ bool) {
 		a.session.Send(&engineio.Outgoing{Data: []byte("blocking")})
 		<-a.gate
 	case "lend", "lend and exit":
+		slow := func() {
+			a.session.Send(&engineio.Outgoing{Data: []byte("lent")})
+			if a.yield {
+				a.session.Yield()
+			}
+			<-a.gate
+			if string(data) == "lend and exit" {
+				runtime.Goexit()
+			}
+		}
 		if a.session.Lend() {
 			a.lent.Add(1)
-		}
-		a.session.Send(&engineio.Outgoing{Data: []byte("lent")})
-		if a.yield {
-			a.session.Yield()
-		}
-		<-a.gate
-		if string(data) == "lend and exit" {
-			runtime.Goexit()
+			slow()
+		} else {
+			a.refused.Add(1)
+			go slow()
 		}
 	case "exit":
 		runtime.Goexit()
@@ -118,8 +126,8 @@ func TestLend(t *testing.T) {
 			c.want(t, "4lent")
 			c.send(t, "4y")
 			a.wantMessage(t, "y")
-			if n := a.lent.Load(); n != 3 {
-				t.Errorf("%d loans", n)
+			if lent, refused := a.lent.Load(), a.refused.Load(); lent+refused != 3 {
+				t.Errorf("%d loans, %d refused", lent, refused)
 			}
 			c.Close()
 			a.wantClosed(t, engineio.TransportClose)
@@ -156,6 +164,9 @@ func TestCloseWhileLent(t *testing.T) {
 			f, c, a := startActor(t)
 			c.send(t, "4lend")
 			a.wantMessage(t, "lend")
+			for a.lent.Load()+a.refused.Load() == 0 { // otherwise OnMessage would be waited for, as it should
+				runtime.Gosched()
+			}
 			go func() {
 				for err := error(nil); err == nil; {
 					_, _, err = c.ReadMessage()
