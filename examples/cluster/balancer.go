@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"slices"
 	"sync"
 )
 
@@ -43,14 +44,11 @@ func (b *balancer) add(addr string) {
 	b.addrs = append(b.addrs, addr)
 }
 
-func (b *balancer) replace(old, addr string) {
+// remove has no more requests sent to a node. Those that are there go on.
+func (b *balancer) remove(addr string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := range b.addrs {
-		if b.addrs[i] == old {
-			b.addrs[i] = addr
-		}
-	}
+	b.addrs = slices.DeleteFunc(b.addrs, func(a string) bool { return a == addr })
 }
 
 // next returns whose turn it is, and how many there are.

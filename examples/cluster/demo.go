@@ -79,6 +79,9 @@ func (people crowd) update(ctx context.Context, c *theCluster, out io.Writer) er
 	old, before := c.node(bob.node()), bob.arrivals()
 	speaker := people.except(old.name)
 	fmt.Fprintf(out, "\n%s, where %s is, is restarted as for an update; %s says what %[2]s misses\n", old.name, bob.name, speaker.name)
+	// First of all it is taken out of the load balancer: a client that is at another node
+	// already would lose what it asks through this one when it goes.
+	c.balancer.remove(old.addr)
 	ended := make(chan error, 1)
 	go func() { ended <- old.shutDown() }()
 	err := speaker.say(ctx, "are you there?")

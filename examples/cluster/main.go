@@ -161,6 +161,7 @@ func (c *theCluster) restart(ctx context.Context, old *node) error {
 			c.nodes[i] = n
 		}
 	}
-	c.balancer.replace(old.addr, n.addr)
+	c.balancer.remove(old.addr)
+	c.balancer.add(n.addr)
 	return nil
 }
