@@ -51,11 +51,11 @@ func (p *post) bodyRead() {
 
 // servePost serves a POST of an open session.
 func (s *Session) servePost(q *request) {
+	p := &post{response: newResponse(q)}
 	if q.r.ContentLength > s.server.opts.MaxPayload {
-		s.refusePost(q, http.StatusRequestEntityTooLarge)
+		s.refusePost(q, p, http.StatusRequestEntityTooLarge)
 		return
 	}
-	p := &post{response: newResponse(q)}
 	if refused := s.beginPost(q, p); refused != nil {
 		s.server.refuse(q, refused)
 		return
@@ -63,7 +63,7 @@ func (s *Session) servePost(q *request) {
 	status := s.receivePost(q, p)
 	s.endPost()
 	if status != http.StatusOK {
-		s.refusePost(q, status)
+		s.refusePost(q, p, status)
 		return
 	}
 	q.w.Header()["Content-Type"] = textHTML
@@ -73,14 +73,14 @@ func (s *Session) servePost(q *request) {
 }
 
 // refusePost answers with an empty body, as the reference server.
-func (s *Session) refusePost(q *request, status int) {
+func (s *Session) refusePost(q *request, p *post, status int) {
 	if status == http.StatusRequestEntityTooLarge {
 		e := q.refusal(codeBadRequest, "PAYLOAD_TOO_LARGE", nil)
 		e.advice = "a message or a batch of messages is larger than Options.MaxPayload: raise it, or send less at once"
 		s.server.warnings.warn(s.server.opts.Logger, "PAYLOAD_TOO_LARGE", e)
 	}
 	q.w.Header().Set("Connection", "close") // or net/http would read the rest
-	http.NewResponseController(q.w).SetWriteDeadline(time.Now().Add(s.server.ioTimeout))
+	p.limit(s.server.ioTimeout)
 	q.w.WriteHeader(status)
 }
 

@@ -70,6 +70,38 @@ func startActor(t *testing.T) (*fixture, *conn, *actor) {
 	return f, c, a
 }
 
+// eachActor runs a test over TCP, and in memory with a clock that stands still as long as
+// anybody has something to do: there a turn lasts until Lend, so each loan is granted.
+func eachActor(t *testing.T, test func(*testing.T, *fixture, *conn, *actor)) {
+	t.Run("TCP", func(t *testing.T) {
+		f, c, a := startActor(t)
+		test(t, f, c, a)
+	})
+	t.Run("memory", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, c, a, stop := startActorInMemory(t)
+			defer stop()
+			test(t, f, c, a)
+			if n := a.refused.Load(); n != 0 {
+				t.Errorf("%d loans were refused", n)
+			}
+		})
+	})
+}
+
+// startActorInMemory is startActor within a synctest bubble; call stop before it ends.
+func startActorInMemory(t *testing.T) (f *fixture, c *conn, a *actor, stop func()) {
+	t.Helper()
+	a = &actor{gate: make(chan struct{})}
+	f, stop = startInMemory(t, &engineio.Options{OnConnection: func(s *engineio.Session) engineio.Handler {
+		a.recorder = f.record(s)
+		return a
+	}})
+	c = f.dialPipe(t, "")
+	c.read(t)
+	return f, c, a, stop
+}
+
 func (a *actor) wantAnswer(t *testing.T, c *conn) {
 	t.Helper()
 	a.wantMessage(t, "answer")
@@ -103,34 +135,35 @@ func TestTurn(t *testing.T) {
 func TestLend(t *testing.T) {
 	for _, what := range []string{"lend", "lend and exit"} {
 		t.Run(what, func(t *testing.T) {
-			_, c, a := startActor(t)
-			c.send(t, "4"+what)
-			a.wantMessage(t, what)
-			c.want(t, "4lent")
-			for range 3 {
-				c.send(t, "4answer")
-				a.wantAnswer(t, c)
-			}
-			c.send(t, "4"+what) // a second one, while the first one has not returned
-			a.wantMessage(t, what)
-			c.want(t, "4lent")
-			close(a.gate)
-			for range 100 {
-				c.send(t, "4x")
-			}
-			for range 100 {
-				a.wantMessage(t, "x")
-			}
-			c.send(t, "4"+what) // the gate is open: nobody has to be replaced, or takes over at once
-			a.wantMessage(t, what)
-			c.want(t, "4lent")
-			c.send(t, "4y")
-			a.wantMessage(t, "y")
-			if lent, refused := a.lent.Load(), a.refused.Load(); lent+refused != 3 {
-				t.Errorf("%d loans, %d refused", lent, refused)
-			}
-			c.Close()
-			a.wantClosed(t, engineio.TransportClose)
+			eachActor(t, func(t *testing.T, _ *fixture, c *conn, a *actor) {
+				c.send(t, "4"+what)
+				a.wantMessage(t, what)
+				c.want(t, "4lent")
+				for range 3 {
+					c.send(t, "4answer")
+					a.wantAnswer(t, c)
+				}
+				c.send(t, "4"+what) // a second one, while the first one has not returned
+				a.wantMessage(t, what)
+				c.want(t, "4lent")
+				close(a.gate)
+				for range 100 {
+					c.send(t, "4x")
+				}
+				for range 100 {
+					a.wantMessage(t, "x")
+				}
+				c.send(t, "4"+what) // the gate is open: nobody has to be replaced, or takes over at once
+				a.wantMessage(t, what)
+				c.want(t, "4lent")
+				c.send(t, "4y")
+				a.wantMessage(t, "y")
+				if lent, refused := a.lent.Load(), a.refused.Load(); lent+refused != 3 {
+					t.Errorf("%d loans, %d refused", lent, refused)
+				}
+				c.Close()
+				a.wantClosed(t, engineio.TransportClose)
+			})
 		})
 	}
 }
@@ -161,21 +194,27 @@ func TestCloseWhileLent(t *testing.T) {
 		"abort":    func(_ *fixture, a *actor) { a.session.Abort(engineio.TransportError, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, c, a := startActor(t)
-			c.send(t, "4lend")
-			a.wantMessage(t, "lend")
-			for a.lent.Load()+a.refused.Load() == 0 { // otherwise OnMessage would be waited for, as it should
-				runtime.Gosched()
-			}
-			go func() {
-				for err := error(nil); err == nil; {
-					_, _, err = c.ReadMessage()
+			eachActor(t, func(t *testing.T, f *fixture, c *conn, a *actor) {
+				c.send(t, "4lend")
+				a.wantMessage(t, "lend")
+				for a.lent.Load()+a.refused.Load() == 0 { // otherwise OnMessage would be waited for, as it should
+					runtime.Gosched()
 				}
-			}()
-			end(f, a)
-			wait(t, a.closed, "OnClose")
-			f.engine.Close()
-			close(a.gate)
+				seen := make(chan error, 1)
+				go func() {
+					for {
+						if _, _, err := c.ReadMessage(); err != nil {
+							seen <- err
+							return
+						}
+					}
+				}()
+				end(f, a)
+				wait(t, a.closed, "OnClose")
+				wait(t, seen, "end of the connection")
+				f.engine.Close()
+				close(a.gate)
+			})
 		})
 	}
 }
@@ -183,15 +222,9 @@ func TestCloseWhileLent(t *testing.T) {
 // Yield does not wait for the clock.
 func TestYield(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &actor{gate: make(chan struct{}), yield: true}
-		var f *fixture
-		f, stop := startInMemory(t, &engineio.Options{OnConnection: func(s *engineio.Session) engineio.Handler {
-			a.recorder = f.record(s)
-			return a
-		}})
+		_, c, a, stop := startActorInMemory(t)
 		defer stop()
-		c := f.dialPipe(t, "")
-		c.read(t)
+		a.yield = true
 		begin := time.Now()
 		c.send(t, "4lend")
 		c.want(t, "4lent")

@@ -202,13 +202,17 @@ func (s *Session) write(conn *ws.Conn) {
 	defer s.server.running.Done()
 	pooled := framePool.Get().(*[]ws.Frame)
 	frames := *pooled
-	batch, closing := s.nextBatch(s.writeUnsent(conn))
+	unsent, err := s.writeUnsent(conn)
+	if err == ws.ErrClosed { // see readFrom; the batch makes no room for those who wait for it
+		return
+	}
+	batch, closing := s.nextBatch(unsent)
 	for ; batch != nil; batch, closing = s.nextBatch(batch) {
 		frames = s.appendFrames(frames[:0], batch, conn.Compressed())
 		s.traceWritten(transportWebSocket, batch)
 		err := conn.Write(frames...)
 		clear(frames)
-		if err == ws.ErrClosed { // see readFrom; the batch makes no room for those who wait for it
+		if err == ws.ErrClosed { // as above
 			return
 		}
 		if err != nil {
@@ -223,18 +227,19 @@ func (s *Session) write(conn *ws.Conn) {
 }
 
 // writeUnsent writes what the reader could not, and returns its batch.
-func (s *Session) writeUnsent(conn *ws.Conn) []item {
+func (s *Session) writeUnsent(conn *ws.Conn) ([]item, error) {
 	s.mu.Lock()
 	batch := s.unsent
 	s.unsent = nil
 	s.mu.Unlock()
 	if batch == nil {
-		return nil
+		return nil, nil
 	}
-	if err := conn.Write(); err != nil && err != ws.ErrClosed {
+	err := conn.Write()
+	if err != nil && err != ws.ErrClosed {
 		s.end(TransportError, err)
 	}
-	return batch
+	return batch, err
 }
 
 // recycleFrames puts back what framePool had, with what it has become.

@@ -388,3 +388,34 @@ func TestPacketsAreIndependent(t *testing.T) {
 		}
 	}
 }
+
+// What was taken from a packet outlives it.
+func TestRelease(t *testing.T) {
+	d := new(parser.JSON).NewDecoder()
+	decode := func(data string, binary bool) *parser.Packet {
+		t.Helper()
+		p, err := d.Decode([]byte(data), binary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	first := decode(`2/n,7["e",1,[2],"three",4]`, false)
+	values := append([][]byte(nil), first.Args.Values...)
+	first.Release()
+	decode(`51-["b",{"_placeholder":true,"num":0}]`, false)
+	second := decode("bytes", true)
+	attachment := second.Args.Attachments[0]
+	second.Release()
+	for range 100 { // some of them get the memory
+		p := decode(`2["x","y"]`, false)
+		if p.Namespace != "/" || p.HasID || p.Event != "x" || len(p.Args.Values) != 1 || p.Args.Attachments != nil {
+			t.Fatalf("%+v", p)
+		}
+		p.Release()
+	}
+	if got := strings.Join(texts(values), " "); got != `1 [2] "three" 4` || string(attachment) != "bytes" {
+		t.Errorf("values %s, attachment %q", got, attachment)
+	}
+	new(parser.Packet).Release() // of another parser: nothing happens
+}

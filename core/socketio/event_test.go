@@ -381,3 +381,83 @@ func TestEventTypes(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Events of typed handlers are used again, but not those that somebody else has seen,
+// whoever it is.
+func TestKeptEvents(t *testing.T) {
+	const many = 300
+	h := serve(t, nil)
+	var kept []*socketio.Event
+	var args []parser.Args
+	keep := func(_ context.Context, e *socketio.Event) { kept = append(kept, e) }
+	typed := func(context.Context, *socketio.Socket, int) error { return nil }
+	h.sio.Of("/any").OnAny(keep)
+	socketio.On(h.sio.Of("/any"), "e", typed)
+	h.sio.Of("/middleware").UseEvents(func(next socketio.Handler) socketio.Handler {
+		return socketio.HandlerFunc(func(ctx context.Context, e *socketio.Event) error {
+			keep(ctx, e)
+			return next.HandleEvent(ctx, e)
+		})
+	})
+	socketio.On(h.sio.Of("/middleware"), "e", typed)
+	h.sio.Of("/untyped").Handle("e", socketio.HandlerFunc(func(ctx context.Context, e *socketio.Event) error {
+		keep(ctx, e)
+		return nil
+	}))
+	socketio.On(h.sio.Of("/args"), "e", func(_ context.Context, _ *socketio.Socket, a parser.Args) error {
+		args = append(args, a)
+		return nil
+	})
+	gate := make(chan struct{})
+	answer := func(_ context.Context, _ *socketio.Socket, n int) (int, error) { return n, nil }
+	socketio.OnCall(socketio.Concurrent(h.sio.Of("/concurrent"), many), "e", func(ctx context.Context, s *socketio.Socket, n int) (int, error) {
+		<-gate
+		return answer(ctx, s, n)
+	})
+	socketio.OnCall(h.sio.Of("/spent"), "e", answer)
+	c := h.dial()
+	c.join("/spent", "")
+	for _, namespace := range []string{"/any", "/middleware", "/untyped", "/args"} {
+		barrier(h.sio.Of(namespace))
+		c.join(namespace, "")
+		kept, args = nil, nil
+		for i := range many {
+			c.send(fmt.Sprintf(`42%s,["e",%d]`, namespace, i))
+			c.send(fmt.Sprintf(`42/spent,%d["e",-1]`, i)) // takes what has been given back
+			c.want(fmt.Sprintf(`43/spent,%d[-1]`, i))
+		}
+		c.send(`42` + namespace + `,99["barrier"]`)
+		c.want(`43` + namespace + `,99[]`)
+		if namespace == "/args" {
+			for i, a := range args {
+				if got := string(a.Raw(0)); got != fmt.Sprint(i) {
+					t.Errorf("%s: argument %q of event %d", namespace, got, i)
+				}
+			}
+			kept = nil
+		} else if len(kept) < many {
+			t.Errorf("%s: %d events", namespace, len(kept))
+		}
+		for i, e := range kept[:min(len(kept), many)] {
+			if e.Socket() == nil || e.Name() != "e" || string(e.Args().Raw(0)) != fmt.Sprint(i) {
+				t.Errorf("%s: event %d is %+v", namespace, i, e)
+			}
+		}
+	}
+	c.join("/concurrent", "")
+	for i := range many {
+		c.send(fmt.Sprintf(`42/concurrent,%d["e",%d]`, i, i))
+		c.send(fmt.Sprintf(`42/spent,%d["e",-1]`, i))
+		c.want(fmt.Sprintf(`43/spent,%d[-1]`, i))
+	}
+	close(gate)
+	answers := make(map[string]bool)
+	for range many {
+		answers[c.next()] = true
+	}
+	for i := range many {
+		if !answers[fmt.Sprintf(`43/concurrent,%d[%d]`, i, i)] {
+			t.Errorf("no answer to %d", i)
+		}
+	}
+}
