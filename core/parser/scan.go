@@ -42,6 +42,12 @@ func (s *scanner) end() bool {
 
 // value moves behind the value that follows, and reports whether it is valid.
 func (s *scanner) value() bool {
+	if s.refs.count == 0 {
+		if end := dense(s.data, s.pos, s.depth-s.level); end > 0 {
+			s.pos = end
+			return true
+		}
+	}
 	base := s.level
 	for {
 		opened, ok := s.begin()
@@ -63,12 +69,107 @@ func (s *scanner) value() bool {
 	}
 }
 
+// dense returns the position behind the value at i, if it is valid, without white space
+// between its parts, and with at most depth arrays and objects, or 64, in each other. Else
+// it returns 0, and value has to look again. That is how programs write JSON, and with
+// all that matters in registers it takes half the time (BenchmarkDecode).
+func dense(data []byte, i, depth int) int {
+	depth = min(depth, 64)
+	level, objects := 0, uint64(0) // which of them are objects, the innermost as the lowest bit
+	for i < len(data) {
+		switch c := data[i]; c {
+		case '"': // what scalarEnd does, without another call
+			i = text(data, i)
+		case '{', '[':
+			if level == depth {
+				return 0
+			}
+			const closing = 2 // from the bracket that opens to the one that closes
+			if i+1 < len(data) && data[i+1] == c+closing {
+				i += 2
+				break
+			}
+			level, objects, i = level+1, objects<<1, i+1
+			if c == '{' {
+				objects |= 1
+				if i = denseKey(data, i); i == 0 {
+					return 0
+				}
+			}
+			continue
+		default:
+			i = scalarEnd(data, i)
+		}
+		if i == 0 {
+			return 0
+		}
+		// Behind a value: the ends of what it is the last one in, then a comma.
+		for {
+			if level == 0 {
+				return i
+			}
+			if i >= len(data) {
+				return 0
+			}
+			c, object := data[i], objects&1 != 0
+			i++
+			if c == ',' {
+				if object {
+					if i = denseKey(data, i); i == 0 {
+						return 0
+					}
+				}
+				break
+			}
+			if object && c != '}' || !object && c != ']' {
+				return 0
+			}
+			level, objects = level-1, objects>>1
+		}
+	}
+	return 0
+}
+
+// denseKey returns the position behind the key at i and its colon, or 0.
+func denseKey(data []byte, i int) int {
+	if i >= len(data) || data[i] != '"' {
+		return 0
+	}
+	i = text(data, i)
+	if i == 0 || i >= len(data) || data[i] != ':' {
+		return 0
+	}
+	return i + 1
+}
+
+// scalarEnd returns the position behind the scalar at i, or 0.
+func scalarEnd(data []byte, i int) int {
+	word := ""
+	switch data[i] {
+	case '"':
+		return text(data, i)
+	case 't':
+		word = "true"
+	case 'f':
+		word = "false"
+	case 'n':
+		word = "null"
+	default:
+		if n := number(data[i:]); n > 0 {
+			return i + n
+		}
+		return 0
+	}
+	if !literal(data, i, word) {
+		return 0
+	}
+	return i + len(word)
+}
+
 // begin moves over a scalar, or over the beginning of an array or object up to
 // its first element, in which case opened is true.
 func (s *scanner) begin() (opened, ok bool) {
 	switch c := s.space(); c {
-	case '"':
-		return false, s.str()
 	case '{':
 		if s.refs.count > 0 {
 			if n, num, is := placeholder(s.data[s.pos:]); is {
@@ -93,14 +194,8 @@ func (s *scanner) begin() (opened, ok bool) {
 			return false, true
 		}
 		return true, true
-	case 't':
-		return false, s.literal("true")
-	case 'f':
-		return false, s.literal("false")
-	case 'n':
-		return false, s.literal("null")
 	default:
-		return false, s.number()
+		return false, s.scalar()
 	}
 }
 
@@ -163,7 +258,7 @@ func (s *scanner) pop() {
 // key moves over the key of a member and the colon.
 func (s *scanner) key() bool {
 	start := s.pos
-	if s.pos >= len(s.data) || s.data[s.pos] != '"' || !s.str() {
+	if s.pos >= len(s.data) || s.data[s.pos] != '"' || !s.scalar() {
 		return false
 	}
 	key := s.data[start:s.pos]
@@ -187,29 +282,40 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
-// str moves over a string, whose quote is at pos.
-func (s *scanner) str() bool {
-	data := s.data
-	for i := s.pos + 1; i < len(data); i++ {
+// scalar moves over a string, a number or a literal.
+func (s *scanner) scalar() bool {
+	if s.pos == len(s.data) {
+		return false
+	}
+	end := scalarEnd(s.data, s.pos)
+	if end == 0 {
+		return false
+	}
+	s.pos = end
+	return true
+}
+
+// text returns the position behind the string whose quote is at i, or 0.
+func text(data []byte, i int) int {
+	for i++; i < len(data); i++ {
 		c := data[i]
 		if plain[c] {
 			continue
 		}
 		switch c {
 		case '"':
-			s.pos = i + 1
-			return true
+			return i + 1
 		case '\\':
 			n := escape(data[i+1:])
 			if n == 0 {
-				return false
+				return 0
 			}
 			i += n
 		default:
-			return false
+			return 0
 		}
 	}
-	return false
+	return 0
 }
 
 // escape returns the length of the escape sequence that follows a backslash,
@@ -235,19 +341,17 @@ func isHex(c byte) bool {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-func (s *scanner) literal(text string) bool {
-	end := s.pos + len(text)
-	if end > len(s.data) || string(s.data[s.pos:end]) != text {
+func (s *scanner) literal(word string) bool {
+	if !literal(s.data, s.pos, word) {
 		return false
 	}
-	s.pos = end
+	s.pos += len(word)
 	return true
 }
 
-func (s *scanner) number() bool {
-	n := number(s.data[s.pos:])
-	s.pos += n
-	return n > 0
+// literal reports whether word stands at i.
+func literal(data []byte, i int, word string) bool {
+	return len(data)-i >= len(word) && string(data[i:i+len(word)]) == word
 }
 
 // number returns the length of the number at the beginning of b, or 0.

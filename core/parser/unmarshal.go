@@ -89,7 +89,7 @@ func (a *assembler) another() bool {
 func (a *assembler) name() (name, text []byte) {
 	a.space()
 	start := a.pos
-	a.str()
+	a.scalar()
 	text = a.data[start:a.pos]
 	a.space()
 	a.pos++
