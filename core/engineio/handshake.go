@@ -100,5 +100,7 @@ func (s *Session) Context() context.Context { return s.opening.context }
 func randomID(*http.Request) (string, error) {
 	var b [15]byte
 	rand.Read(b[:]) // never fails (crypto/rand)
-	return base64.RawURLEncoding.EncodeToString(b[:]), nil
+	var id [20]byte
+	base64.RawURLEncoding.Encode(id[:], b[:])
+	return string(id[:]), nil
 }

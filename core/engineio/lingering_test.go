@@ -18,7 +18,7 @@ func TestLingering(t *testing.T) {
 	if !ws.CanPark {
 		t.Skip("readers are not parked here")
 	}
-	const many, most = 200, 16
+	const many, most = 200, 64
 	f := start(t, nil)
 	conns, recorders := make([]*conn, many), make([]*recorder, many)
 	for i := range many {

@@ -21,7 +21,7 @@ const sweepInterval = 4 * time.Second
 // began last. Clients most often say one thing to begin with, and then nothing for a
 // while; but there may be more to come, and parking costs a tenth of what a client does
 // that connects and leaves. Each keeps a stack of 8 KiB.
-const mostLingering = 16
+const mostLingering = 64
 
 // lingering are the sessions that keep their readers although they may be silent.
 type lingering struct {

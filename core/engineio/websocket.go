@@ -175,8 +175,7 @@ func (s *Session) readFrom(conn *ws.Conn, r reader) bool {
 // a peer that closed, with or without a close frame, or one that broke the
 // protocol or its limits.
 func readReason(err error) Reason {
-	var e *ws.CloseError
-	if errors.As(err, &e) && !e.Remote {
+	if e, ok := err.(*ws.CloseError); ok && !e.Remote {
 		return TransportError
 	}
 	return TransportClose

@@ -264,7 +264,6 @@ func (s *Socket) endQueue(reason Reason, err error) (ends, first bool) {
 		return true, false
 	}
 	s.leaveAll()
-	s.grace = time.AfterFunc(handlerGrace, func() { s.cancel(s.reason) })
 	s.mu.Lock()
 	s.over = true
 	arriving := s.arriving
@@ -272,7 +271,30 @@ func (s *Socket) endQueue(reason Reason, err error) (ends, first bool) {
 	if !arriving {
 		first = s.queue.Add(&Event{socket: s, kind: taskDisconnect})
 	}
+	if !first {
+		s.startGrace()
+	}
 	return true, first
+}
+
+// startGrace cancels the handlers that are still running in a while.
+func (s *Socket) startGrace() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.finishing {
+		s.grace = time.AfterFunc(handlerGrace, func() { s.cancel(s.reason) })
+	}
+}
+
+// endGrace cancels them now.
+func (s *Socket) endGrace() {
+	s.mu.Lock()
+	s.finishing = true
+	if s.grace != nil {
+		s.grace.Stop()
+	}
+	s.mu.Unlock()
+	s.cancel(s.reason)
 }
 
 // leaveAll takes the socket out of its namespace and keeps what recovery needs.
@@ -288,8 +310,7 @@ func (s *Socket) leaveAll() {
 func (s *Socket) finish() {
 	defer s.done()
 	defer s.ns.release()
-	s.grace.Stop()
-	s.cancel(s.reason)
+	s.endGrace()
 	reason := s.reason.Reason
 	s.eachTable(func(t *table) { s.callAll("disconnecting", t.disconnecting, reason) })
 	s.mu.Lock()

@@ -87,7 +87,9 @@ func NewServer(opts *Options) *Server {
 func newID() string {
 	var b [15]byte
 	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	var id [20]byte
+	base64.RawURLEncoding.Encode(id[:], b[:])
+	return string(id[:])
 }
 
 // ServeHTTP serves the requests of clients: polls, posts and websocket

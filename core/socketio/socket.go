@@ -46,9 +46,10 @@ type Socket struct {
 	forgetting *time.Timer                          // forgets replayed; nil if there is nothing to forget
 	arriving   bool                                 // the reader is about to queue an event
 	over       bool                                 // only the last entry of the queue is missing
+	finishing  bool                                 // the last entry of the queue runs
+	grace      *time.Timer                          // cancels ctx while what was before that one runs; or nil
 
 	reason *DisconnectError // set before ended
-	grace  *time.Timer      // cancels ctx; set before the last entry of the queue
 }
 
 // The states of a socket.

@@ -144,7 +144,7 @@ var past = time.Unix(1, 0)
 func (c *Conn) Kick() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing || c.wire.raw == nil {
+	if c.closing.Load() || c.wire.raw == nil {
 		return
 	}
 	c.kick = true
@@ -156,7 +156,7 @@ func (c *Conn) Kick() {
 func (c *Conn) takeKick(deadline time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.kick || c.closing {
+	if !c.kick || c.closing.Load() {
 		return false
 	}
 	c.kick = false

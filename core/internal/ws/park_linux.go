@@ -22,19 +22,21 @@ type Parker struct {
 	running bool // the goroutine is
 	last    uint64
 	parked  map[uint64]*Conn
+	events  []syscall.EpollEvent // of the goroutine
 }
+
+// mostEvents is how many events the kernel tells at a time.
+const mostEvents = 256
 
 // Park calls wake, once and on another goroutine, as soon as there is something to
 // read from c or c has ended. It reports false if that cannot be done; then the caller
 // has to go on reading. It must be called by the reader after ErrIdle. Whoever closes c must call
 // Unpark.
 func (p *Parker) Park(c *Conn, wake func()) bool {
-	select {
-	case c.reading <- struct{}{}:
-		defer func() { <-c.reading }()
-	default: // it is being closed
+	if !c.reading.try() { // it is being closed
 		return false
 	}
+	defer c.reading.give()
 	if !c.silent() {
 		return false
 	}
@@ -80,6 +82,7 @@ func (p *Parker) openLocked() bool {
 		return false // the runtime does not watch it
 	}
 	p.parked = make(map[uint64]*Conn)
+	p.events = make([]syscall.EpollEvent, mostEvents)
 	p.broken = false
 	return true
 }
@@ -121,14 +124,13 @@ func (p *Parker) Unpark(c *Conn) {
 
 // run wakes connections until none is parked.
 func (p *Parker) run() {
-	var events [256]syscall.EpollEvent
 	n := 0
 	wait := func(fd uintptr) bool {
 		var err error
-		n, err = syscall.EpollWait(int(fd), events[:], 0)
+		n, err = syscall.EpollWait(int(fd), p.events, 0)
 		return n > 0 || err != nil && err != syscall.EINTR
 	}
-	woken := make([]func(), 0, len(events))
+	var woken []func()
 	for {
 		n = 0
 		err := p.raw.Read(wait)
@@ -143,7 +145,7 @@ func (p *Parker) run() {
 				woken = append(woken, c.wake)
 			}
 		}
-		for _, e := range events[:max(n, 0)] {
+		for _, e := range p.events[:max(n, 0)] {
 			id := uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32
 			if c := p.parked[id]; c != nil {
 				delete(p.parked, id)

@@ -44,9 +44,9 @@ var (
 //
 // ErrIdle is no error of that kind: see Kick.
 func (c *Conn) Read() (data []byte, binary bool, err error) {
-	c.reading <- struct{}{}
-	defer func() { <-c.reading }()
-	if c.readErr == nil && c.isClosing() {
+	c.reading.take()
+	defer c.reading.give()
+	if c.readErr == nil && c.closing.Load() {
 		// Whoever closes reads the rest.
 		return nil, false, ErrClosed
 	}
@@ -199,8 +199,8 @@ func (c *Conn) fail(err error) error {
 	}
 	defer c.end()
 	cause := c.cause(err)
-	var closed *CloseError
-	if !errors.As(cause, &closed) || closed.Code == CodeAbnormal {
+	closed, ok := cause.(*CloseError)
+	if !ok || closed.Code == CodeAbnormal {
 		return cause
 	}
 	if c.sendClose(closed.Code, closed.Reason) == nil && !closed.Remote {
@@ -218,27 +218,26 @@ func (c *Conn) cause(err error) error {
 	if c.wire.verdict != nil {
 		return c.wire.verdict
 	}
-	var ours *CloseError
-	if errors.As(err, &ours) {
-		return ours
-	}
-	var theirs *websocket.CloseError
-	if errors.As(err, &theirs) && theirs.Code != CodeAbnormal {
-		return &CloseError{Code: theirs.Code, Reason: theirs.Text, Remote: true}
-	}
-	if errors.Is(err, websocket.ErrReadLimit) {
-		// Gorilla has seen the length before the guard had the mask behind it.
-		return breach(CodeProtocolError, errHighBit)
-	}
-	var corrupt flate.CorruptInputError
-	if errors.As(err, &corrupt) || err == io.ErrUnexpectedEOF {
-		return breach(CodeInvalidData, errDeflate)
-	}
-	if isTimeout(err) {
-		return os.ErrDeadlineExceeded
-	}
-	if theirs != nil {
+	switch e := err.(type) { // gorilla and flate hand on what the wire returns as it is
+	case *CloseError:
+		return e
+	case *websocket.CloseError:
+		if e.Code != CodeAbnormal {
+			return &CloseError{Code: e.Code, Reason: e.Text, Remote: true}
+		}
 		err = io.ErrUnexpectedEOF
+	case flate.CorruptInputError:
+		return breach(CodeInvalidData, errDeflate)
+	default:
+		switch {
+		case errors.Is(err, websocket.ErrReadLimit):
+			// Gorilla has seen the length before the guard had the mask behind it.
+			return breach(CodeProtocolError, errHighBit)
+		case err == io.ErrUnexpectedEOF:
+			return breach(CodeInvalidData, errDeflate)
+		case isTimeout(err):
+			return os.ErrDeadlineExceeded
+		}
 	}
 	return &CloseError{Code: CodeAbnormal, Remote: true, Err: err}
 }

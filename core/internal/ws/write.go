@@ -80,7 +80,7 @@ func (b *batch) reset() {
 // error; the caller should close the connection, or let Read find what is left
 // of it. ErrClosed is returned once the connection is closing.
 func (c *Conn) Write(frames ...Frame) error {
-	c.writing <- struct{}{}
+	c.writing.take()
 	err := c.writeFrames(frames)
 	c.release()
 	return err
@@ -90,7 +90,7 @@ func (c *Conn) writeFrames(frames []Frame) error {
 	if c.writeErr != nil {
 		return c.writeErr
 	}
-	if c.isClosing() {
+	if c.closing.Load() {
 		return ErrClosed
 	}
 	b := c.newBatch()
@@ -252,7 +252,7 @@ func (c *Conn) failed(err error) error {
 func (c *Conn) armDeadline() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing || c.writeTimeout <= 0 && !c.armed {
+	if c.closing.Load() || c.writeTimeout <= 0 && !c.armed {
 		return
 	}
 	var deadline time.Time
@@ -270,7 +270,7 @@ func (c *Conn) disarmDeadline() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closing {
+	if !c.closing.Load() {
 		c.armed = false
 		c.wire.Conn.SetWriteDeadline(time.Time{})
 	}
@@ -303,9 +303,9 @@ func (c *Conn) sendClose(code int, reason string) error {
 		payload = binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(reason)), uint16(code))
 		payload = append(payload, cutReason(reason)...)
 	}
-	c.writing <- struct{}{}
+	c.writing.take()
 	err := c.control(opClose, payload)
-	<-c.writing
+	c.writing.give()
 	return err
 }
 
@@ -338,9 +338,7 @@ func (c *Conn) TryWrite(frames ...Frame) (taken, sent bool, err error) {
 	if !c.CanTry() || !c.triable(frames) {
 		return false, false, nil
 	}
-	select {
-	case c.writing <- struct{}{}:
-	default:
+	if !c.writing.try() {
 		return false, false, nil
 	}
 	sent, err = c.tryFrames(frames)
@@ -352,8 +350,8 @@ func (c *Conn) TryWrite(frames ...Frame) (taken, sent bool, err error) {
 func (c *Conn) releaseNow() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	<-c.writing
-	return c.pong == nil || c.closing
+	c.writing.give()
+	return c.pong == nil || c.closing.Load()
 }
 
 func (c *Conn) triable(frames []Frame) bool {
@@ -371,7 +369,7 @@ func (c *Conn) tryFrames(frames []Frame) (sent bool, err error) {
 	if c.writeErr != nil {
 		return true, c.writeErr
 	}
-	if c.isClosing() {
+	if c.closing.Load() {
 		return true, ErrClosed
 	}
 	b := c.newBatch()
@@ -397,26 +395,24 @@ func (c *Conn) tryFrames(frames []Frame) (sent bool, err error) {
 // nothing.
 func (c *Conn) answerPing(data string) error {
 	c.mu.Lock()
-	if c.closing {
+	if c.closing.Load() {
 		c.mu.Unlock()
 		return nil
 	}
-	select {
-	case c.writing <- struct{}{}:
+	mine := c.writing.try()
+	if !mine && !c.handover {
+		c.pong = []byte(data)
 		c.mu.Unlock()
-	default:
-		if !c.handover {
-			c.pong = []byte(data)
-			c.mu.Unlock()
-			return nil
-		}
+		return nil
+	}
+	c.mu.Unlock()
+	if !mine {
 		// The writer writes a last pong and then lets go: wait for it, or a
 		// flood would keep it here for ever.
-		c.mu.Unlock()
-		c.writing <- struct{}{}
+		c.writing.take()
 	}
 	defer c.release()
-	if c.isClosing() { // nothing may follow a close frame
+	if c.closing.Load() { // nothing may follow a close frame
 		return nil
 	}
 	return c.control(opPong, []byte(data))
@@ -427,8 +423,8 @@ func (c *Conn) release() {
 	c.mu.Lock()
 	pong := c.pong
 	c.pong = nil
-	if pong == nil || c.closing {
-		<-c.writing
+	if pong == nil || c.closing.Load() {
+		c.writing.give()
 		c.mu.Unlock()
 		return
 	}
@@ -437,6 +433,6 @@ func (c *Conn) release() {
 	c.control(opPong, pong) // an error is kept for the next write
 	c.mu.Lock()
 	c.handover = false
-	<-c.writing
+	c.writing.give()
 	c.mu.Unlock()
 }

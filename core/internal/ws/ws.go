@@ -87,12 +87,11 @@ type Conn struct {
 	compressed   bool
 	vectored     bool // the kernel takes several buffers in one call
 	linger       atomic.Int64
+	closing      atomic.Bool // a close has begun: deadlines are fixed, no new writes; set with mu held
 
-	// Rights rather than locks, so that a test with a fake clock sees who waits:
-	// whoever has put a value in has the right, until the value is taken out.
-	// A holder of reading may wait for writing, never the other way round.
-	reading chan struct{}
-	writing chan struct{}
+	// Who has the right to read may wait for that to write, never the other way round.
+	reading right
+	writing right
 
 	readErr  error  // held with reading
 	writeErr error  // held with writing
@@ -106,7 +105,6 @@ type Conn struct {
 
 	mu           sync.Mutex // never held while anything blocks
 	writeTimeout time.Duration
-	closing      bool   // a close has begun: deadlines are fixed, no new writes
 	closed       bool   // the network connection is closed
 	kick         bool   // a Read that waits is to return
 	handover     bool   // the writer is giving up its right, and takes no more pongs
@@ -123,8 +121,6 @@ func newConn(w *wire, g *websocket.Conn, br *bufio.Reader, o *Options) *Conn {
 		closeTimeout: o.CloseTimeout,
 		writeTimeout: o.WriteTimeout,
 		vectored:     tcp,
-		reading:      make(chan struct{}, 1),
-		writing:      make(chan struct{}, 1),
 	}
 	c.linger.Store(int64(o.Linger))
 	c.unsent, w.response = w.response, nil
@@ -152,7 +148,7 @@ func (c *Conn) Compressed() bool { return c.compressed }
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing {
+	if c.closing.Load() {
 		return nil
 	}
 	return c.wire.Conn.SetReadDeadline(t)
@@ -182,14 +178,14 @@ func (c *Conn) Close(code int, reason string) error {
 		c.CloseNow()
 		return err
 	}
-	c.reading <- struct{}{} // a Read in progress ends at its next message, or at the deadline
+	c.reading.take() // a Read in progress ends at its next message, or at the deadline
 	if c.readErr == nil {
 		for err := error(nil); err == nil; {
 			_, _, err = c.gorilla.NextReader()
 		}
 		c.readErr = ErrClosed
 	}
-	<-c.reading
+	c.reading.give()
 	return c.end()
 }
 
@@ -198,7 +194,7 @@ func (c *Conn) Close(code int, reason string) error {
 func (c *Conn) ExpectClose() { c.linger.Store(0) }
 
 func (c *Conn) lingerTime() time.Duration {
-	if c.isClosing() {
+	if c.closing.Load() {
 		return 0
 	}
 	return time.Duration(c.linger.Load())
@@ -229,7 +225,8 @@ func (c *Conn) markClosed() (first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	first = !c.closed
-	c.closing, c.closed = true, true
+	c.closing.Store(true)
+	c.closed = true
 	return first
 }
 
@@ -238,18 +235,12 @@ func (c *Conn) markClosed() (first bool) {
 func (c *Conn) beginClose() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing {
+	if c.closing.Load() {
 		return false
 	}
-	c.closing = true
+	c.closing.Store(true)
 	c.wire.Conn.SetDeadline(time.Now().Add(c.closeTimeout))
 	return true
-}
-
-func (c *Conn) isClosing() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closing
 }
 
 // halfClose tells the peer that nothing more will come, where the connection
