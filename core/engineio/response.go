@@ -18,8 +18,9 @@ import (
 
 // response is an answer in the making.
 type response struct {
-	r     *http.Request
-	began time.Time
+	bounded bool // there may be deadlines that are not ours from the beginning
+	http1   bool
+	began   time.Time
 
 	mu      sync.Mutex
 	rc      *http.ResponseController
@@ -28,7 +29,14 @@ type response struct {
 }
 
 func newResponse(q *request) response {
-	return response{r: q.r, began: time.Now(), rc: http.NewResponseController(q.w)}
+	server, known := q.r.Context().Value(http.ServerContextKey).(*http.Server)
+	http1 := q.r.ProtoMajor == 1
+	return response{
+		bounded: !http1 || !known || server.ReadTimeout > 0 || server.WriteTimeout > 0,
+		http1:   http1,
+		began:   time.Now(),
+		rc:      http.NewResponseController(q.w),
+	}
 }
 
 // longAgo is when a middleware that sets deadlines may have meant one to have passed.
@@ -37,19 +45,13 @@ const longAgo = time.Second
 // overrides reports whether there may be deadlines that are not ours and have to be moved:
 // those of the server, which is known to have none in the case that counts, and after a
 // while those of a middleware.
-func (a *response) overrides() bool {
-	if a.r.ProtoMajor != 1 || time.Since(a.began) >= longAgo {
-		return true
-	}
-	server, ok := a.r.Context().Value(http.ServerContextKey).(*http.Server)
-	return !ok || server.ReadTimeout > 0 || server.WriteTimeout > 0
-}
+func (a *response) overrides() bool { return a.bounded || time.Since(a.began) >= longAgo }
 
 // takeTime keeps the server's timeout for answers away from a request that may take
 // longer. With HTTP/1 there is nothing to do: a deadline that has passed means nothing
 // until something is written, and before that another one is set.
 func (a *response) takeTime() {
-	if a.r.ProtoMajor != 1 {
+	if !a.http1 {
 		a.rc.SetWriteDeadline(time.Time{})
 	}
 }

@@ -112,8 +112,8 @@ func (d *jsonDecoder) text(data []byte) (*Packet, error) {
 		h.ID, h.HasID = 0, false // it means nothing there
 	}
 	p := packets.Get().(*packet)
-	p.Packet = Packet{Header: h.Header, Args: Args{Unmarshal: d.unmarshal}, home: p}
-	if err := d.payload(p, h, payload); err != nil {
+	p.Header, p.Args.Unmarshal, p.home = h.Header, d.unmarshal, p // the rest of p is zero
+	if err := d.payload(p, &h, payload); err != nil {
 		return nil, err
 	}
 	if h.binary {
@@ -139,7 +139,7 @@ func (d *jsonDecoder) namespaceTooLong(namespace []byte) bool {
 }
 
 // payload checks the payload of p and splits it into arguments.
-func (d *jsonDecoder) payload(p *packet, h head, payload []byte) error {
+func (d *jsonDecoder) payload(p *packet, h *head, payload []byte) error {
 	if len(payload) == 0 {
 		if h.Type == Event || h.binary {
 			return ErrPayload
@@ -175,7 +175,7 @@ func (d *jsonDecoder) single(p *packet, payload []byte, text bool) error {
 }
 
 // array takes the payload of an event or acknowledgement.
-func (d *jsonDecoder) array(p *packet, h head, payload []byte) error {
+func (d *jsonDecoder) array(p *packet, h *head, payload []byte) error {
 	var room [inlineArgs + 1][]byte
 	s := scanner{data: payload, depth: d.limits.depth, refs: references{count: h.attachments}}
 	limit := d.limits.arguments
