@@ -202,6 +202,7 @@ func (s *Session) dispatch(body []byte, encoding packet.Encoding) bool {
 		if s.receive(p) != goOn {
 			return !s.failed()
 		}
+		s.reusable(nil)
 	}
 }
 

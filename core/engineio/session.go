@@ -17,7 +17,8 @@ import (
 // Handler receives what a session receives.
 type Handler interface {
 	// OnMessage gets the messages of the peer in order, one at a time, also
-	// across an upgrade; the callee owns data. It may block to exert
+	// across an upgrade; the callee owns data, and may give them back with
+	// Session.Reuse. It may block to exert
 	// back-pressure: while it blocks nothing more is read, and the session is not
 	// closed for a missing pong. A panic ends the session.
 	OnMessage(data []byte, binary bool)
@@ -57,8 +58,9 @@ type Session struct {
 	wake      chan struct{}      // capacity 1: the waiting poll should look again
 	handler   Handler            // set once, before the state becomes open
 
-	waitsSince atomic.Uint32 // the number of the last sweep when the reader began to wait; 0 if it does not
-	turnNumber atomic.Uint32 // of the last turn
+	waitsSince atomic.Uint32        // the number of the last sweep when the reader began to wait; 0 if it does not
+	turnNumber atomic.Uint32        // of the last turn
+	reuse      atomic.Pointer[byte] // where the data begin that Reuse was called with; or nil
 
 	// mu guards what follows. It is never held across I/O or a callback, and no
 	// other lock than the pool's and the flusher's is taken while it is held.
@@ -288,6 +290,25 @@ func (s *Session) deliver(data []byte, binary bool) verdict {
 		return replaced
 	}
 	return goOnIf(!ended && panicked == nil)
+}
+
+// Reuse says that data, which OnMessage was called with, is used no more when OnMessage has
+// returned, nor any part of it, so that another message can be read into that memory. It
+// must be called by OnMessage, in its goroutine. It does not block.
+func (s *Session) Reuse(data []byte) {
+	if len(data) > 0 {
+		s.reuse.Store(&data[0])
+	}
+}
+
+// reusable reports whether Reuse was called with data since it was called last.
+func (s *Session) reusable(data []byte) bool {
+	if s.reuse.Load() == nil { // as a rule
+		return false
+	}
+	// Another reader may have taken the place of one that is still in OnMessage.
+	first := s.reuse.Swap(nil)
+	return len(data) > 0 && first == &data[0]
 }
 
 // onMessage calls the handler and turns a panic into an error: it would end the

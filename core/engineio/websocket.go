@@ -162,6 +162,9 @@ func (s *Session) readFrom(conn *ws.Conn, r reader) bool {
 		case stop:
 			return true
 		}
+		if s.reusable(p.Data) {
+			conn.Reuse(data)
+		}
 		if r.leaves(s, p) {
 			s.endTurn()
 			if s.park(conn) {

@@ -157,6 +157,15 @@ func (a *assembler) decode(v reflect.Value, p *plan) error {
 	return a.leaf(v)
 }
 
+// Copies reports whether all that [Args.DecodeOne] puts into a T is a copy, so that it
+// shares no memory with the message that the arguments came in. That does not count what
+// comes from attachments, nor what Args.Unmarshal does.
+func Copies[T any]() bool {
+	// Only encoding/json calls methods that a type has for itself, which might keep what they
+	// are given; and json.RawMessage is such a type.
+	return planOf(reflect.TypeFor[T]()).fast
+}
+
 // fast reports whether values of p are read without encoding/json, although they
 // hold no attachments. If there is a replacement for that, it is used.
 func (a *assembler) fast(p *plan) bool { return p.fast && a.std == nil }

@@ -59,29 +59,31 @@ func TestJoinLeaveAllocations(t *testing.T) {
 }
 
 // Allocations that an event takes from the connection to its handler, besides those of
-// decoding the argument: the message, and a reader of gorilla's for it, which TCP
-// connections mostly do without. Handlers that get the event may keep it, so for them
-// there are the event and its packet, too.
+// decoding the argument. Handlers that get the event may keep it, so for them there are
+// the event, its packet and the message. Where the connection is not TCP there is a reader
+// of gorilla's for each message, too.
 const (
-	maxTyped   = 2
-	maxUntyped = 4
+	maxTyped, maxTypedTCP     = 1, 0
+	maxUntyped, maxUntypedTCP = 4, 3
 )
 
 const sampleEvent = `42["message",{"room":"lobby","text":"hello, world: a message of about a hundred bytes, as chats have them","seq":42}]`
 
 func TestReceiveAllocations(t *testing.T) {
-	f := connectSinks(t, 1)
 	handled := make(chan struct{}, 1)
-	untyped := func(context.Context, *socketio.Event) error { handled <- struct{}{}; return nil }
-	f.sio.Handle("untyped", socketio.HandlerFunc(untyped))
-	typed := func(_ context.Context, _ *socketio.Socket, p payload) error {
-		if p != sample {
-			t.Errorf("got %v", p)
-		}
-		handled <- struct{}{}
-		return nil
+	serve := func(sio *socketio.Server) {
+		sio.Handle("untyped", socketio.HandlerFunc(func(context.Context, *socketio.Event) error {
+			handled <- struct{}{}
+			return nil
+		}))
+		socketio.On(sio, "message", func(_ context.Context, _ *socketio.Socket, p payload) error {
+			if p != sample {
+				t.Errorf("got %v", p)
+			}
+			handled <- struct{}{}
+			return nil
+		})
 	}
-	socketio.On(f.sio, "message", typed)
 	packet, err := new(parser.JSON).NewDecoder().Decode([]byte(sampleEvent)[1:], false)
 	if err != nil {
 		t.Fatal(err)
@@ -90,16 +92,24 @@ func TestReceiveAllocations(t *testing.T) {
 		var v payload
 		packet.Args.DecodeOne(&v)
 	})
+	inMemory := connectSinks(t, 1)
+	serve(inMemory.sio)
+	overTCP := socketio.NewServer(nil)
+	serve(overTCP)
+	conn, _ := dialTCP(t, overTCP)
 	for _, c := range []struct {
 		name, message string
+		feed          func([]byte)
 		decoding, max float64
 	}{
-		{"typed", sampleEvent, decoding, maxTyped},
-		{"untyped", `42["untyped",{"room":"lobby"}]`, 0, maxUntyped},
+		{"typed", sampleEvent, inMemory.clients[0].feed, decoding, maxTyped},
+		{"typed, over TCP", sampleEvent, func(frame []byte) { conn.Write(frame) }, decoding, maxTypedTCP},
+		{"untyped", `42["untyped",{"room":"lobby"}]`, inMemory.clients[0].feed, 0, maxUntyped},
+		{"untyped, over TCP", `42["untyped",{"room":"lobby"}]`, func(frame []byte) { conn.Write(frame) }, 0, maxUntypedTCP},
 	} {
 		frame := clientFrame(1, c.message)
 		got := allocations(t, func() {
-			f.clients[0].feed(frame)
+			c.feed(frame)
 			<-handled
 		})
 		t.Logf("%s: %v allocations, %v of them to decode the argument", c.name, got, c.decoding)

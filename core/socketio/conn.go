@@ -23,9 +23,15 @@ type conn struct {
 
 	// Used by the session's reader alone.
 	decoder   parser.Decoder
-	gathering bool // attachments of a packet are to come
-	admitted  bool // a namespace has been joined
-	early     int  // bytes that came before
+	gathering bool   // attachments of a packet are to come
+	admitted  bool   // a namespace has been joined
+	early     int    // bytes that came before
+	message   uint64 // number of the one that is being taken
+	reuses    bool   // whether spent counts: with other parsers nobody knows who keeps what
+
+	// spent is the number of a message that nobody uses any more. It is of use if that is
+	// known when the reader comes back from the handler.
+	spent atomic.Uint64
 
 	mu      sync.Mutex
 	sockets []*Socket // connecting or connected, one for each namespace
@@ -47,6 +53,8 @@ var (
 
 func newConn(s *Server, session *engineio.Session) *conn {
 	c := &conn{server: s, session: session, decoder: s.opts.Parser.NewDecoder()}
+	p, ok := s.opts.Parser.(*parser.JSON)
+	c.reuses = ok && p.Unmarshal == nil
 	if d := s.opts.ConnectTimeout; d > 0 {
 		c.mu.Lock()
 		c.timer = time.AfterFunc(d, c.connectTimeout)
@@ -83,6 +91,8 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 	if !c.admitted && !c.admit(len(data)) {
 		return
 	}
+	c.message++
+	number := c.message
 	p, err := c.decoder.Decode(data, binary)
 	if err != nil {
 		c.fail(err)
@@ -105,6 +115,9 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 		c.connect(p.Namespace, c.authOf(p, query))
 	case s == nil || !s.onPacket(p):
 		c.close(ForcedServerClose, errViolation)
+	}
+	if c.reuses && c.spent.Load() == number {
+		c.session.Reuse(data)
 	}
 }
 

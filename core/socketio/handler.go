@@ -51,27 +51,32 @@ type Registrar interface {
 type Event struct {
 	socket  *Socket
 	packet  *parser.Packet
+	message uint64 // number of the one that the packet came in: see conn.spent
 	kind    taskKind
 	replied atomic.Bool
 }
 
-// typedFunc is the handler that On and OnCall make of a function that gets the argument of
-// an event, and not the event. If nobody else has seen the event, it is used again.
-type typedFunc func(ctx context.Context, e *Event) error
-
-// HandleEvent calls f.
-func (f typedFunc) HandleEvent(ctx context.Context, e *Event) error { return f(ctx, e) }
+// typedHandler is the handler that On and OnCall make of a function that gets the argument
+// of an event, and not the event. If nobody else has seen the event, it is used again.
+type typedHandler struct {
+	HandlerFunc
+	copies bool // the argument shares no memory with the message
+}
 
 var events = sync.Pool{New: func() any { return new(Event) }}
 
 func newEvent(s *Socket, p *parser.Packet) *Event {
 	e := events.Get().(*Event)
-	e.socket, e.packet = s, p
+	e.socket, e.packet, e.message = s, p, s.conn.message
 	return e
 }
 
-// release gives an event back that nobody holds.
-func (e *Event) release() {
+// release gives an event back that nobody holds, and the message that it came in if
+// nobody holds a part of that, either.
+func (e *Event) release(copied bool) {
+	if copied && len(e.packet.Args.Attachments) == 0 {
+		e.socket.conn.spent.Store(e.message)
+	}
 	e.packet.Release()
 	e.socket, e.packet = nil, nil
 	e.replied.Store(false)

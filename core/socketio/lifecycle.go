@@ -383,8 +383,8 @@ func (s *Socket) handle(e *Event) {
 		s.handlerFailed(e, err)
 		return
 	}
-	if _, ok := h.(typedFunc); ok && !seen {
-		e.release()
+	if typed, ok := h.(typedHandler); ok && !seen {
+		e.release(typed.copies)
 	}
 }
 

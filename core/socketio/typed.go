@@ -52,11 +52,11 @@ func OnCall[T, R any](r Registrar, event string, fn func(context.Context, *Socke
 }
 
 // typed returns f as the handler of events whose argument is decoded into T.
-func typed[T any](f typedFunc) Handler {
+func typed[T any](f HandlerFunc) Handler {
 	if _, all := any((*T)(nil)).(*parser.Args); all { // they are those of the event, not a copy
-		return HandlerFunc(f)
+		return f
 	}
-	return f
+	return typedHandler{f, parser.Copies[T]()}
 }
 
 // Emitter is what events can be sent with: a [*Socket], a [Sender], a

@@ -288,6 +288,7 @@ func addEngine() {
 		"Yield":       func(_ *arena, s session, _ *rand.Rand) { s.Yield() },
 		"Handshake":   func(_ *arena, s session, _ *rand.Rand) { s.Handshake() },
 		"ID":          func(a *arena, s session, _ *rand.Rand) { a.sio.Engine().Session(s.ID()) },
+		"Reuse":       func(_ *arena, s session, _ *rand.Rand) { s.Reuse([]byte("not what OnMessage was called with")) },
 		"Protocol":    func(_ *arena, s session, _ *rand.Rand) { s.Protocol() },
 		"Send":        func(_ *arena, s session, _ *rand.Rand) { s.Send(message()) },
 		"SendWait": func(_ *arena, s session, _ *rand.Rand) {

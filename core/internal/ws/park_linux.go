@@ -40,6 +40,7 @@ func (p *Parker) Park(c *Conn, wake func()) bool {
 	if !c.silent() {
 		return false
 	}
+	c.spare = nil
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.openLocked() {

@@ -120,7 +120,9 @@ func (c *Conn) readAll(r io.Reader) ([]byte, error) {
 	if c.maxMessage > 0 && int64(n) > c.maxMessage {
 		return nil, breach(CodeTooBig, errTooBig)
 	}
-	return append(make([]byte, 0, n), scratch[:n]...), nil
+	data := c.memory(n)
+	copy(data, scratch[:])
+	return data, nil
 }
 
 // readLarge goes on where scratch is full.

@@ -26,7 +26,7 @@ func (c *Conn) whole() (data []byte, isBinary bool, err error) {
 	case frame[1]&masked == 0 || head == 6 && size > 125 || head == 8 && size < 126: // for the guard and gorilla to refuse
 	case c.maxMessage > 0 && int64(size) > c.maxMessage:
 	case len(frame) >= head+size:
-		data = make([]byte, size)
+		data = c.memory(size)
 		ascii := unmask(data, frame[head:head+size], [4]byte(frame[head-4:]))
 		w.skip(head + size)
 		if op == final|opText && !ascii && !utf8.Valid(data) {
@@ -35,6 +35,27 @@ func (c *Conn) whole() (data []byte, isBinary bool, err error) {
 		return data, op == final|opBinary, nil
 	}
 	return nil, false, nil
+}
+
+// MostReused is the size in bytes of the largest message whose memory is reused.
+const MostReused = 1 << 10
+
+// Reuse says that nobody uses data any more, which Read has returned: the next message may
+// be read into its memory. It is called by whoever calls Read. Connections that are parked
+// keep no such memory.
+func (c *Conn) Reuse(data []byte) {
+	if cap(data) <= MostReused {
+		c.spare = data
+	}
+}
+
+// memory returns memory for a message of that size.
+func (c *Conn) memory(size int) []byte {
+	if spare := c.spare; spare != nil && cap(spare) >= size {
+		c.spare = nil
+		return spare[:size]
+	}
+	return make([]byte, size)
 }
 
 // between reports whether what is ahead begins with a message.

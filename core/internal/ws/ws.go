@@ -94,6 +94,7 @@ type Conn struct {
 	writing right
 
 	readErr  error  // held with reading
+	spare    []byte // held with reading: for the next message; or nil
 	writeErr error  // held with writing
 	unsent   []byte // held with writing: what goes before the next frame
 	armed    bool   // held with writing: a write deadline is set
