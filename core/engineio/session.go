@@ -18,9 +18,9 @@ import (
 type Handler interface {
 	// OnMessage gets the messages of the peer in order, one at a time, also
 	// across an upgrade; the callee owns data, and may give them back with
-	// Session.Reuse. It may block to exert
-	// back-pressure: while it blocks nothing more is read, and the session is not
-	// closed for a missing pong. A panic ends the session.
+	// Session.Reuse. It may block to exert back-pressure: while it blocks nothing
+	// more is read, and the session is not closed for a missing pong. A panic ends
+	// the session.
 	OnMessage(data []byte, binary bool)
 	// OnClose is called exactly once, after the last OnMessage returned. err holds
 	// details for logs and may be nil.
