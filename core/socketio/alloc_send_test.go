@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
@@ -72,13 +70,7 @@ func connectTCP(t *testing.T, n int) (*socketio.Server, func(int)) {
 	t.Cleanup(func() { sio.Close(); hs.Close() })
 	got := make(chan struct{}, n)
 	for range n {
-		conn, err := net.Dial("tcp", hs.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		io.WriteString(conn, "GET /?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		conn := askTCP(t, hs.Listener.Addr().String())
 		conn.Write(clientFrame(1, "40"))
 		go func() {
 			buf := make([]byte, 4096)

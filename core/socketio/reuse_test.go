@@ -130,13 +130,7 @@ func dialTCP(t testing.TB, sio *socketio.Server) (net.Conn, func() string) {
 	t.Helper()
 	hs := httptest.NewServer(sio)
 	t.Cleanup(func() { sio.Close(); hs.Close() })
-	conn, err := net.Dial("tcp", hs.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	io.WriteString(conn, "GET /?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	conn := askTCP(t, hs.Listener.Addr().String())
 	buf := make([]byte, 4096)
 	read := func(n int) []byte {
 		t.Helper()
@@ -165,4 +159,17 @@ func dialTCP(t testing.TB, sio *socketio.Server) (net.Conn, func() string) {
 		t.Fatalf("not connected: %q", connected)
 	}
 	return conn, next
+}
+
+// askTCP asks for a websocket over TCP. What the server says is left to the caller.
+func askTCP(t testing.TB, address string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	io.WriteString(conn, "GET /?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	return conn
 }
