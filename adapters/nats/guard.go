@@ -33,7 +33,7 @@ func (g *guard) do(ctx context.Context, run func(context.Context) error) error {
 	if err := g.state(); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil { // run might be faster than to see it
+	if err := ctx.Err(); err != nil { // NATS might answer before run sees that
 		return fmt.Errorf("sionats: %w", err)
 	}
 	limited, cancel := context.WithTimeout(ctx, g.timeout)

@@ -202,7 +202,7 @@ func (s *Session) dispatch(body []byte, encoding packet.Encoding) bool {
 		if s.receive(p) != goOn {
 			return !s.failed()
 		}
-		s.reusable(nil) // what Reuse said is of no use here: the next body is another one
+		s.reuse.Store(nil) // of no use here: the next packet is read already, or in another body
 	}
 }
 

@@ -121,7 +121,7 @@ func (c *Conn) readAll(r io.Reader) ([]byte, error) {
 		return nil, breach(CodeTooBig, errTooBig)
 	}
 	data := c.memory(n)
-	copy(data, scratch[:])
+	copy(data, scratch[:n])
 	return data, nil
 }
 

@@ -94,10 +94,11 @@ type Conn struct {
 	writing right
 
 	readErr  error  // held with reading
-	spare    []byte // held with reading: for the next message; or nil
 	writeErr error  // held with writing
 	unsent   []byte // held with writing: what goes before the next frame
 	armed    bool   // held with writing: a write deadline is set
+
+	spare []byte // of whoever calls Read: memory for the next message; or nil
 
 	// Of a connection that was parked; the parker's mutex guards them.
 	parkedAs uint64
