@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -234,6 +235,41 @@ func TestMiddlewareHeadersMW2Need11(t *testing.T) {
 	if resp.Header.Get("X-Middleware") != "yes" {
 		t.Errorf("101: %v", resp.Header)
 	}
+}
+
+// The Date header is that of the moment, unless a middleware has its own.
+func TestDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var own func(http.Header)
+		f, stop := startInMemoryWith(t, nil, func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if own != nil {
+					own(w.Header())
+				}
+				h.ServeHTTP(w, r)
+			})
+		})
+		defer stop()
+		sid, r := f.open(t)
+		for range 5 {
+			time.Sleep(700 * time.Millisecond)
+			send(t, r.session, "a")
+			for _, resp := range []response{f.poll(t, sid), f.post(t, sid, "4b")} {
+				if got, want := resp.header["Date"], time.Now().UTC().Format(http.TimeFormat); len(got) != 1 || got[0] != want {
+					t.Errorf("Date %q, want %q", got, want)
+				}
+			}
+		}
+		const theirs = "Thu, 01 Jan 1970 00:00:00 GMT"
+		own = func(h http.Header) { h.Set("Date", theirs) }
+		if got := f.post(t, sid, "4c").header["Date"]; len(got) != 1 || got[0] != theirs {
+			t.Errorf("Date %q, want that of the middleware", got)
+		}
+		own = func(h http.Header) { h["Date"] = nil }
+		if got := f.post(t, sid, "4d").header["Date"]; len(got) != 0 {
+			t.Errorf("Date %q, want none", got)
+		}
+	})
 }
 
 func TestRequestHeadersZ4(t *testing.T) {

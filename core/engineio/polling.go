@@ -18,12 +18,6 @@ var (
 	errPollTwice  = errors.New("engineio: a second poll while one was waiting")
 )
 
-// poll is a GET that waits for an answer.
-type poll struct {
-	response
-	waited bool // it was not answered at once
-}
-
 // answer is what a poll returns: a batch of the queue, then a noop, then a close
 // packet.
 type answer struct {
@@ -34,22 +28,19 @@ type answer struct {
 
 // servePoll serves a GET of an open session.
 func (s *Session) servePoll(q *request) {
-	p := &poll{response: newResponse(q)}
-	// The server's timeouts are for requests that should be short. Errors mean
-	// that a middleware hides the connection; then its limits apply.
-	p.rc.SetReadDeadline(time.Time{})
-	p.takeTime()
-	if refused := s.beginPoll(q, p); refused != nil {
+	q.begin(q.r)
+	q.takeTime()
+	if refused := s.beginPoll(q); refused != nil {
 		s.server.refuse(q, refused)
 		return
 	}
-	a, ok := s.await(q.r, p)
+	a, ok := s.await(q)
 	if !ok {
 		s.end(TransportError, errPollClosed)
 		return
 	}
 	s.traceWritten(transportPolling, a.batch)
-	if err := s.writeAnswer(q, &p.response, a); err != nil {
+	if err := s.writeAnswer(q, a); err != nil {
 		s.end(TransportError, errPollClosed)
 	}
 	if a.batch != nil {
@@ -60,13 +51,13 @@ func (s *Session) servePoll(q *request) {
 	}
 }
 
-// beginPoll makes p the waiting poll. A second one ends the session.
-func (s *Session) beginPoll(q *request, p *poll) *ConnectionError {
+// beginPoll makes q the waiting poll. A second one ends the session.
+func (s *Session) beginPoll(q *request) *ConnectionError {
 	return s.begin(q, errPollTwice, func() bool {
 		if s.poll != nil {
 			return false
 		}
-		s.poll = p
+		s.poll = q
 		return true
 	})
 }
@@ -93,13 +84,20 @@ func (s *Session) begin(q *request, twice error, take func() bool) *ConnectionEr
 
 // await waits until there is something to answer. It reports false if the
 // client has gone before.
-func (s *Session) await(r *http.Request, p *poll) (answer, bool) {
+func (s *Session) await(q *request) (answer, bool) {
 	var timer *time.Timer
 	var tick <-chan time.Time
+	first := true
 	for {
-		a, ready, wait := s.nextAnswer(p)
+		a, ready, wait := s.nextAnswer(q)
 		if ready {
 			return a, true
+		}
+		if first {
+			// The server's timeouts are for requests that should be short. Errors mean
+			// that a middleware hides the connection; then its limits apply.
+			q.control().SetReadDeadline(time.Time{})
+			first = false
 		}
 		if wait > 0 {
 			if timer == nil {
@@ -114,8 +112,8 @@ func (s *Session) await(r *http.Request, p *poll) (answer, bool) {
 		case <-s.wake:
 		case <-s.done:
 		case <-tick:
-		case <-r.Context().Done():
-			if !s.pollGone(p) {
+		case <-q.r.Context().Done():
+			if !s.pollGone() {
 				return answer{noop: true}, true
 			}
 			return answer{}, false
@@ -123,19 +121,19 @@ func (s *Session) await(r *http.Request, p *poll) (answer, bool) {
 	}
 }
 
-// pollGone takes back the poll p whose client went away. It reports false if
-// the session no longer needed it.
-func (s *Session) pollGone(p *poll) bool {
+// pollGone takes back the waiting poll: its client went away. It reports false if the
+// session no longer needed it.
+func (s *Session) pollGone() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.poll = nil
 	return s.conn == nil && s.state != stateEnded
 }
 
-// nextAnswer returns what p is to be answered with, if it is time, or how long
-// to wait at most (0: until woken). Once it returned an answer, p is no longer
-// the waiting poll: the client may poll again before the handler has returned.
-func (s *Session) nextAnswer(p *poll) (a answer, ready bool, wait time.Duration) {
+// nextAnswer returns what the poll q is to be answered with, if it is time, or how long
+// to wait at most (0: until woken). Once it returned an answer, q is no longer the
+// waiting poll: the client may poll again before the handler has returned.
+func (s *Session) nextAnswer(q *request) (a answer, ready bool, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -144,18 +142,18 @@ func (s *Session) nextAnswer(p *poll) (a answer, ready bool, wait time.Duration)
 	case s.conn != nil:
 		a.close = true
 	case s.writing:
-		return a, false, s.pollWait(p)
+		return a, false, s.pollWait(q)
 	case len(s.queue.items) > 0:
 		// The close packet waits for the next poll: clients act on it before they
 		// hand on the messages of the same answer.
 		a.batch = s.queue.take(maxPollBatch)
 		s.writing = true
 	case s.state == stateClosing:
-		a = answer{noop: !p.waited, close: true, last: true}
+		a = answer{noop: !q.waited, close: true, last: true}
 		s.writing = true
 	default:
-		if wait := s.pollWait(p); wait >= 0 {
-			p.waited = true
+		if wait := s.pollWait(q); wait >= 0 {
+			q.waited = true
 			return a, false, wait
 		}
 		a.noop = true
@@ -165,12 +163,12 @@ func (s *Session) nextAnswer(p *poll) (a answer, ready bool, wait time.Duration)
 	return a, true, 0
 }
 
-// pollWait says how long p may wait for a message; 0 means without a limit, and
+// pollWait says how long the poll q may wait for a message; 0 means without a limit, and
 // a negative value that it is to be answered with a noop now.
-func (s *Session) pollWait(p *poll) time.Duration {
+func (s *Session) pollWait(q *request) time.Duration {
 	var wait time.Duration
 	if limit := s.server.opts.PollTimeout; limit > 0 {
-		if wait = limit - time.Since(p.began); wait <= 0 {
+		if wait = limit - time.Since(q.began); wait <= 0 {
 			return -1
 		}
 	}
@@ -197,10 +195,10 @@ func (s *Session) noopSentLocked() {
 var packetPool = sync.Pool{New: func() any { return new([]packet.Packet) }}
 
 // writeAnswer writes the response of a poll.
-func (s *Session) writeAnswer(q *request, r *response, a answer) error {
+func (s *Session) writeAnswer(q *request, a answer) error {
 	pooled := packetPool.Get().(*[]packet.Packet)
 	packets := appendPackets((*pooled)[:0], a)
-	err := s.writePackets(q, r, packets, compressible(a.batch))
+	err := s.writePackets(q, packets, compressible(a.batch))
 	clear(packets)
 	if cap(packets) <= maxSpare {
 		*pooled = packets[:0]
@@ -241,7 +239,7 @@ func compressible(batch []item) bool {
 
 // writePackets writes a 200 with the packets as payload, in the encoding that
 // the client understands.
-func (s *Session) writePackets(q *request, r *response, packets []packet.Packet, compress bool) error {
+func (s *Session) writePackets(q *request, packets []packet.Packet, compress bool) error {
 	scratch := takeBuffer()
 	defer scratch.free()
 	encoding, contentType := s.encodingOf(packets)
@@ -263,7 +261,7 @@ func (s *Session) writePackets(q *request, r *response, packets []packet.Packet,
 			body = packed.b
 		}
 	}
-	return s.writeBody(q, r, pollAnswer, body)
+	return s.writeBody(q, pollAnswer, body)
 }
 
 func (s *Session) encodingOf(packets []packet.Packet) (packet.Encoding, []string) {

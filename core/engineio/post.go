@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/gosocketio/sio/core/internal/packet"
@@ -25,80 +26,80 @@ var okBody = []byte("ok")
 // firstRead is how much is allocated for a body before any of it was received.
 const firstRead = 16 << 10
 
-// post is a POST whose body is being read.
-type post struct {
-	response
-	read bool // the body was read: rc must not be used for that any more
-}
-
-// cancel makes the read of the body return; nil is fine.
-func (p *post) cancel() {
-	if p == nil {
+// cancelRead makes the read of the body return; nil is fine.
+func (q *request) cancelRead() {
+	if q == nil {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.read {
-		p.rc.SetReadDeadline(time.Unix(1, 0))
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.read {
+		q.control().SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
-func (p *post) bodyRead() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.read = true
+func (q *request) bodyRead() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.read = true
 }
 
 // servePost serves a POST of an open session.
 func (s *Session) servePost(q *request) {
-	p := &post{response: newResponse(q)}
+	q.begin(q.r)
 	if q.r.ContentLength > s.server.opts.MaxPayload {
-		s.refusePost(q, p, http.StatusRequestEntityTooLarge)
+		s.refusePost(q, http.StatusRequestEntityTooLarge)
 		return
 	}
-	if refused := s.beginPost(q, p); refused != nil {
+	if refused := s.beginPost(q); refused != nil {
 		s.server.refuse(q, refused)
 		return
 	}
-	status := s.receivePost(q, p)
-	s.endPost()
+	status := s.receivePost(q)
+	replies := s.endPost()
 	if status != http.StatusOK {
-		s.refusePost(q, p, status)
+		s.refusePost(q, status)
 		return
 	}
+	if replies {
+		// Who handles the messages goes first, and the poll with the reply, as long as all
+		// that is in the cache: nobody waits for this answer. On one busy core that takes a
+		// sixth off the work of a round trip, and it is over in half the time.
+		runtime.Gosched()
+	}
 	q.w.Header()["Content-Type"] = textHTML
-	if s.writeBody(q, &p.response, postAnswer, okBody) != nil {
+	if s.writeBody(q, postAnswer, okBody) != nil {
 		s.end(TransportError, errPostClosed)
 	}
 }
 
 // refusePost answers with an empty body, as the reference server.
-func (s *Session) refusePost(q *request, p *post, status int) {
+func (s *Session) refusePost(q *request, status int) {
 	if status == http.StatusRequestEntityTooLarge {
 		e := q.refusal(codeBadRequest, "PAYLOAD_TOO_LARGE", nil)
 		e.advice = "a message or a batch of messages is larger than Options.MaxPayload: raise it, or send less at once"
 		s.server.warnings.warn(s.server.opts.Logger, "PAYLOAD_TOO_LARGE", e)
 	}
 	q.w.Header().Set("Connection", "close") // or net/http would read the rest
-	p.limit(s.server.ioTimeout)
+	q.limit(s.server.ioTimeout)
 	q.w.WriteHeader(status)
 }
 
-// beginPost makes p the POST in progress. A second one ends the session.
-func (s *Session) beginPost(q *request, p *post) *ConnectionError {
+// beginPost makes q the POST in progress. A second one ends the session.
+func (s *Session) beginPost(q *request) *ConnectionError {
 	return s.begin(q, errPostTwice, func() bool {
 		if s.post != nil {
 			return false
 		}
-		s.post = p
+		s.post = q
 		return true
 	})
 }
 
 // endPost lets the next POST in, and the reader of a websocket that took over
 // meanwhile. It comes before the answer: the client may send again as soon as
-// it has it.
-func (s *Session) endPost() {
+// it has it. It reports whether a poll waits for replies.
+func (s *Session) endPost() (replies bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.post = nil
@@ -108,28 +109,28 @@ func (s *Session) endPost() {
 		close(s.posted)
 		s.posted = nil
 	}
+	return s.poll != nil
 }
 
 // receivePost reads and handles the body and returns the status of the answer.
-func (s *Session) receivePost(q *request, p *post) int {
+func (s *Session) receivePost(q *request) int {
 	encoding, ok := s.postEncoding(q.r)
 	if !ok {
 		s.end(TransportError, errContentType)
 		return http.StatusBadRequest
 	}
-	overrides := p.overrides()
-	if overrides {
-		p.rc.SetReadDeadline(time.Now().Add(s.server.ioTimeout))
+	if q.bounded {
+		q.control().SetReadDeadline(time.Now().Add(s.server.ioTimeout))
 	}
 	// OnMessage may block for longer than the server allows a handler to write.
-	p.takeTime()
+	q.takeTime()
 	body, err := readBody(q.r, s.server.opts.MaxPayload)
-	p.bodyRead()
+	q.bodyRead()
 	if err != nil {
 		return s.badBody(err)
 	}
-	if overrides {
-		p.rc.SetReadDeadline(time.Time{})
+	if q.bounded {
+		q.control().SetReadDeadline(time.Time{})
 	}
 	if s.jsonp {
 		if body, err = packet.DecodeJSONPBody(body); err != nil {

@@ -9,8 +9,12 @@ import (
 // request is one HTTP request and what its query says. The path plays no part:
 // the server can be mounted anywhere.
 type request struct {
-	w http.ResponseWriter
+	response
 	r *http.Request
+
+	// Of polling, see Session.
+	waited bool // the poll was not answered at once
+	read   bool // the body of the POST was read, and must not be any more
 
 	upgrade   bool // a websocket upgrade
 	hasSID    bool
@@ -27,7 +31,7 @@ type request struct {
 }
 
 func newRequest(w http.ResponseWriter, r *http.Request) *request {
-	q := &request{w: w, r: r, upgrade: isWebSocket(r)}
+	q := &request{response: response{w: w}, r: r, upgrade: isWebSocket(r)}
 	q.parseQuery(r.URL.RawQuery)
 	return q
 }

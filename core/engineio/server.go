@@ -34,6 +34,7 @@ type Server struct {
 	turns     turns
 	flusher   flusher
 	lingering lingering
+	date      date
 	// How open packets go on behind the id.
 	behindIDOfPolling, behindIDOfWebSocket string
 	// How much may be kept back in a turn.
@@ -148,8 +149,8 @@ func (s *Server) openPolling(q *request) {
 	if p := s.opts.InitialPacket; p != nil {
 		packets = append(packets, packet.Packet{Type: packet.Message, Data: p})
 	}
-	r := newResponse(q)
-	err := session.writePackets(q, &r, packets, true)
+	q.begin(q.r)
+	err := session.writePackets(q, packets, true)
 	if err != nil {
 		session.end(TransportError, err)
 	}

@@ -81,8 +81,8 @@ type Session struct {
 	beat        heartbeat
 	closeTimer  *time.Timer
 	conn        *ws.Conn               // nil while the transport is polling
-	poll        *poll                  // the poll that waits for an answer
-	post        *post                  // the POST that is being received
+	poll        *request               // the poll that waits for an answer
+	post        *request               // the POST that is being received
 	posted      chan struct{}          // closed at the end of post, if someone waits for it
 	probe       *probe                 // the upgrade in progress
 	answers     [answerKinds]*response // what is being written
@@ -127,7 +127,7 @@ func (s *Session) flushLocked() {
 	switch {
 	case s.state == stateOpening || s.state == stateEnded:
 	case s.conn == nil:
-		s.wakePoll()
+		s.wakePollLocked()
 	case s.writing || s.keepsBackLocked():
 	default:
 		s.writing = true
@@ -145,7 +145,11 @@ func (s *Session) goWriteLocked() {
 	s.server.workers.Go((*writer)(s))
 }
 
-func (s *Session) wakePoll() {
+// wakePollLocked wakes the waiting poll, if there is one. The next one looks itself.
+func (s *Session) wakePollLocked() {
+	if s.poll == nil {
+		return
+	}
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -427,7 +431,7 @@ func (s *Session) end(reason Reason, err error) {
 
 	s.server.forget(s)
 	p.close()
-	post.cancel()
+	post.cancelRead()
 	s.limitAnswers()
 	if parked != nil {
 		s.server.parker.Unpark(parked)

@@ -151,7 +151,7 @@ func (s *Session) probeAnswered(p *probe) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.answered = true
-	s.wakePoll()
+	s.wakePollLocked()
 }
 
 // switchTo makes the probe's connection the transport of the session. A batch
@@ -166,7 +166,7 @@ func (s *Session) switchTo(p *probe) bool {
 	s.probe = nil
 	s.conn = p.conn
 	p.timer.Stop()
-	s.wakePoll()
+	s.wakePollLocked()
 	if len(s.queue.items) > 0 || s.state == stateClosing {
 		s.flushLocked()
 	}
