@@ -86,6 +86,9 @@ func NewServer(opts *Options) *Server {
 // answer; a websocket handshake returns once the connection is hijacked.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := newRequest(w, r)
+	if !q.upgrade {
+		growStack(false)
+	}
 	if s.opts.CORS.answers(w, r) {
 		return
 	}

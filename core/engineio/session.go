@@ -392,12 +392,21 @@ var errCloseTimeout = errors.New("engineio: queue not flushed within the close t
 // may be called at any time; only the first end of a session counts.
 func (s *Session) Abort(reason Reason, err error) { s.end(reason, err) }
 
-// end is the only way a session ends. It does not block.
+// end ends the session. It does not block.
 func (s *Session) end(reason Reason, err error) {
+	if s.ends(reason, err) {
+		// Not in the caller's goroutine: it may hold locks that OnClose needs.
+		go s.finish()
+	}
+}
+
+// ends is the only way a session ends. It reports whether finish is left to the caller.
+// It does not block.
+func (s *Session) ends(reason Reason, err error) (finish bool) {
 	s.mu.Lock()
 	if s.state == stateEnded {
 		s.mu.Unlock()
-		return
+		return false
 	}
 	farewell := polite(reason)
 	if s.state == stateClosing {
@@ -439,10 +448,7 @@ func (s *Session) end(reason Reason, err error) {
 	if conn != nil {
 		conn.CloseNow()
 	}
-	if !busy {
-		// Not in the caller's goroutine: it may hold locks that OnClose needs.
-		go s.finish()
-	}
+	return !busy
 }
 
 // goodbye closes conn with a close frame. Nothing of value is on its way, so the

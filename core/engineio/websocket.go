@@ -124,15 +124,19 @@ func (s *Server) upgradeRefusal(q *request, err error) *ConnectionError {
 // read is the only goroutine that reads from the websocket, until it is replaced. It
 // counts in Server.running.
 func (s *Session) read(conn *ws.Conn, r reader) {
-	if s.readFrom(conn, r) {
+	left, finish := s.readFrom(conn, r)
+	if left {
 		s.endTurn()
 		s.server.running.Done()
+	}
+	if finish {
+		s.finish()
 	}
 }
 
 // readFrom reads until the session ends, or its connection is parked. It reports false
-// if another reader has taken over.
-func (s *Session) readFrom(conn *ws.Conn, r reader) bool {
+// if another reader has taken over, and whether finish is left to the caller.
+func (s *Session) readFrom(conn *ws.Conn, r reader) (left, finish bool) {
 	for {
 		s.waitsSince.Store(s.server.sweeps.Load())
 		data, binary, err := conn.Read()
@@ -140,27 +144,25 @@ func (s *Session) readFrom(conn *ws.Conn, r reader) bool {
 		r.stopLingering(s)
 		if err == ws.ErrIdle {
 			if s.park(conn) {
-				return true
+				return true, false
 			}
 			continue
 		}
 		if err == ws.ErrClosed { // exactly: whoever closed it ends the session, and knows why
-			return true
+			return true, false
 		}
 		if err != nil {
-			s.end(readReason(err), err)
-			return true
+			return true, s.ends(readReason(err), err)
 		}
 		p, err := s.decode(data, binary)
 		if err != nil {
-			s.end(ParseError, err)
-			return true
+			return true, s.ends(ParseError, err)
 		}
 		switch s.receive(p) {
 		case replaced:
-			return false
+			return false, false
 		case stop:
-			return true
+			return true, false
 		}
 		if s.reusable(p.Data) {
 			conn.Reuse(data)
@@ -168,7 +170,7 @@ func (s *Session) readFrom(conn *ws.Conn, r reader) bool {
 		if r.leaves(s, p) {
 			s.endTurn()
 			if s.park(conn) {
-				return true
+				return true, false
 			}
 		}
 	}

@@ -103,12 +103,13 @@ func (u *Upgrader) hijack(w http.ResponseWriter, r *http.Request) (*hijacked, er
 	if wire.raw == nil {
 		size = bufferedRead
 	}
-	return &hijacked{wire, bufio.NewReaderSize(wire, size)}, nil
+	brw.Reader = bufio.NewReaderSize(wire, size)
+	return &hijacked{wire, brw}, nil
 }
 
 func (u *Upgrader) established(h *hijacked, g *websocket.Conn, r *http.Request) *Conn {
 	h.wire.established = true
-	c := newConn(h.wire, g, h.reader, &u.opts)
+	c := newConn(h.wire, g, h.brw.Reader, &u.opts)
 	c.compressed = u.opts.Compression && offersDeflate(r.Header)
 	h.wire.guard.deflate = c.compressed
 	return c
@@ -186,14 +187,15 @@ func writerType(w http.ResponseWriter) string {
 
 // hijacked hands a connection that was hijacked before to gorilla, which asks
 // the response writer for it and nothing else. It goes on to use the reader, which is
-// of more than 256 bytes and holds no data.
+// of more than 256 bytes and holds no data, and writes the response in the buffer of the
+// writer.
 type hijacked struct {
-	wire   *wire
-	reader *bufio.Reader
+	wire *wire
+	brw  *bufio.ReadWriter
 }
 
 func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return h.wire, bufio.NewReadWriter(h.reader, bufio.NewWriterSize(h.wire, 512)), nil
+	return h.wire, h.brw, nil
 }
 
 func (*hijacked) Header() http.Header       { return http.Header{} }
