@@ -74,6 +74,11 @@ func (s *Session) beginTurnLocked() {
 	}
 }
 
+// waiting is a session as the ws.Waiter of its connection.
+type waiting Session
+
+func (w *waiting) BeforeWait() { (*Session)(w).endTurn() }
+
 // endTurn is called before the reader waits for more. It writes what was kept back, as
 // far as that can be done without waiting.
 func (s *Session) endTurn() {

@@ -62,7 +62,7 @@ func (s *Session) serveUpgrade(q *request) {
 		s.dropProbe(p)
 		return
 	}
-	conn.BeforeWait(s.endTurn)
+	conn.SetWaiter((*waiting)(s))
 	if err := conn.Write(); err != nil { // the response
 		conn.CloseNow()
 		s.dropProbe(p)
@@ -138,6 +138,7 @@ func (s *Session) probed(p *probe) bool {
 		case in.Type != packet.Ping || string(in.Data) != "probe":
 			return false
 		}
+		p.conn.Reuse(data)
 		if err := p.conn.Write(ws.Frame{Payload: []byte("3probe")}); err != nil {
 			return false
 		}

@@ -40,7 +40,7 @@ func (s *Server) openWebSocket(q *request) {
 	if err != nil {
 		return
 	}
-	conn.BeforeWait(session.endTurn)
+	conn.SetWaiter((*waiting)(session))
 	session.conn = conn
 	session.queue.pushControl(packet.Open)
 	if p := s.opts.InitialPacket; p != nil {

@@ -34,8 +34,9 @@ type conn struct {
 	spent atomic.Uint64
 
 	mu      sync.Mutex
-	sockets []*Socket // connecting or connected, one for each namespace
-	running int       // sockets whose last handler has not returned
+	sockets []*Socket  // connecting or connected, one for each namespace
+	room    [1]*Socket // for sockets: most clients join one namespace
+	running int        // sockets whose last handler has not returned
 	closed  bool
 	timer   *time.Timer // for the first CONNECT; nil once a socket is connected
 	partial *time.Timer // for the attachments of a packet; nil until there was one
@@ -53,6 +54,7 @@ var (
 
 func newConn(s *Server, session *engineio.Session) *conn {
 	c := &conn{server: s, session: session, decoder: s.opts.Parser.NewDecoder()}
+	c.sockets = c.room[:0]
 	p, ok := s.opts.Parser.(*parser.JSON)
 	c.reuses = ok && p.Unmarshal == nil
 	if d := s.opts.ConnectTimeout; d > 0 {
@@ -113,6 +115,7 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 	switch {
 	case s == nil && p.Type == parser.Connect:
 		c.connect(p.Namespace, c.authOf(p, query))
+		p.Release()
 	case s == nil || !s.onPacket(p):
 		c.close(ForcedServerClose, errViolation)
 	}
@@ -149,6 +152,7 @@ func (s *Socket) onPacket(p *parser.Packet) bool {
 		if _, first := s.endQueue(ClientNamespaceDisconnect, nil); first {
 			s.queue.Start(s.conn.session.Lend())
 		}
+		p.Release()
 	default:
 		return false
 	}
@@ -196,7 +200,7 @@ func (s *Socket) arrived() {
 	over := s.over
 	s.mu.Unlock()
 	if over {
-		s.queue.Push(&Event{socket: s, kind: taskDisconnect})
+		s.queue.Push(newTask(s, taskDisconnect))
 	}
 }
 
@@ -242,7 +246,7 @@ func (c *conn) connect(name string, auth json.RawMessage) {
 		}
 		return
 	}
-	if s.queue.Add(&Event{socket: s, kind: taskConnect}) {
+	if s.queue.Add(newTask(s, taskConnect)) {
 		s.queue.Start(c.session.Lend())
 	}
 }

@@ -71,6 +71,13 @@ func newEvent(s *Socket, p *parser.Packet) *Event {
 	return e
 }
 
+// newTask returns an entry of the queue that is no event.
+func newTask(s *Socket, kind taskKind) *Event {
+	e := events.Get().(*Event)
+	e.socket, e.kind = s, kind
+	return e
+}
+
 // release gives an event back that nobody holds, and the message that it came in if
 // nobody holds a part of that, either.
 func (e *Event) release(copied bool) {
@@ -78,7 +85,12 @@ func (e *Event) release(copied bool) {
 		e.socket.conn.spent.Store(e.message)
 	}
 	e.packet.Release()
-	e.socket, e.packet = nil, nil
+	e.free()
+}
+
+// free gives an entry of the queue back that nobody holds.
+func (e *Event) free() {
+	e.socket, e.packet, e.kind = nil, nil, taskEvent
 	e.replied.Store(false)
 	events.Put(e)
 }

@@ -46,10 +46,12 @@ func newSocket(c *conn, name string, auth json.RawMessage) *Socket {
 func (s *Socket) run(e *Event) {
 	switch e.kind {
 	case taskConnect:
+		e.free()
 		s.connect()
 	case taskEvent:
 		s.handle(e)
 	case taskDisconnect:
+		e.free()
 		s.finish()
 	}
 }
@@ -269,7 +271,7 @@ func (s *Socket) endQueue(reason Reason, err error) (ends, first bool) {
 	arriving := s.arriving
 	s.mu.Unlock()
 	if !arriving {
-		first = s.queue.Add(&Event{socket: s, kind: taskDisconnect})
+		first = s.queue.Add(newTask(s, taskDisconnect))
 	}
 	if !first {
 		s.startGrace()

@@ -111,8 +111,8 @@ func (w *wire) readAhead() error {
 
 // beforeWait is called before the network is asked for more.
 func (w *wire) beforeWait() {
-	if w.conn != nil && w.conn.beforeWait != nil {
-		w.conn.beforeWait()
+	if w.conn != nil && w.conn.waiter != nil {
+		w.conn.waiter.BeforeWait()
 	}
 }
 

@@ -107,12 +107,16 @@ func TestTryWriteRefuses(t *testing.T) {
 	}
 }
 
+type waiter func()
+
+func (w waiter) BeforeWait() { w() }
+
 // BeforeWait is called when what was read has been returned, and not before.
 func TestBeforeWait(t *testing.T) {
 	waits := make(chan int, 100)
 	returned := 0
 	c, p := pair(t, nil)
-	c.BeforeWait(func() { waits <- returned })
+	c.SetWaiter(waiter(func() { waits <- returned }))
 	p.send(textFrame("a"), frame(0x82, []byte("b")), frame(0x01, []byte("c")), frame(0x80, []byte("d")), textFrame("é"))
 	for i, want := range []string{"a", "b", "cd", "é"} {
 		data, binary, err := c.Read()

@@ -83,7 +83,7 @@ type Conn struct {
 	buffered     *bufio.Reader   // gorilla's
 	maxMessage   int64
 	closeTimeout time.Duration
-	beforeWait   func() // may be nil
+	waiter       Waiter // may be nil
 	compressed   bool
 	vectored     bool // the kernel takes several buffers in one call
 	linger       atomic.Int64
@@ -134,10 +134,12 @@ func newConn(w *wire, g *websocket.Conn, br *bufio.Reader, o *Options) *Conn {
 	return c
 }
 
-// BeforeWait sets what is called by whoever reads, which Close does too, before it may
-// have to wait for the network. f must not call Read or Close, nor block. BeforeWait must
-// be called before the first Read or Close.
-func (c *Conn) BeforeWait(f func()) { c.beforeWait = f }
+// Waiter is told by whoever reads, which Close does too, before that may have to wait for
+// the network. BeforeWait must not call Read or Close, nor block.
+type Waiter interface{ BeforeWait() }
+
+// SetWaiter must be called before the first Read or Close.
+func (c *Conn) SetWaiter(w Waiter) { c.waiter = w }
 
 // RemoteAddr returns the address of the peer.
 func (c *Conn) RemoteAddr() net.Addr { return c.wire.RemoteAddr() }
