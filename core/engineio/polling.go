@@ -110,7 +110,6 @@ func (s *Session) await(q *request) (answer, bool) {
 		}
 		select {
 		case <-s.wake:
-		case <-s.done:
 		case <-tick:
 		case <-q.r.Context().Done():
 			if !s.pollGone() {

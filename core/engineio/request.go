@@ -40,6 +40,10 @@ func newRequest(w http.ResponseWriter, r *http.Request) *request {
 // the first of several values counts.
 func (q *request) parseQuery(raw string) {
 	var seen struct{ eio, transport bool }
+	unescaped := unescaped
+	if isPlain(raw) {
+		unescaped = func(s string) string { return s }
+	}
 	for raw != "" {
 		var pair string
 		pair, raw, _ = strings.Cut(raw, "&")
@@ -67,8 +71,11 @@ func (q *request) parseQuery(raw string) {
 	}
 }
 
+// isPlain reports whether nothing in a query is escaped.
+func isPlain(s string) bool { return strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 }
+
 func unescaped(s string) string {
-	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+	if isPlain(s) {
 		return s
 	}
 	if u, err := url.QueryUnescape(s); err == nil {

@@ -436,7 +436,8 @@ func (s *Session) ends(reason Reason, err error) (finish bool) {
 		go s.goodbye(conn)
 		conn = nil
 	}
-	close(s.done) // wakes the waiting poll, too
+	close(s.done)
+	s.wakePollLocked()
 	s.mu.Unlock()
 
 	s.server.forget(s)
