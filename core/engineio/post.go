@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/gosocketio/sio/core/internal/packet"
@@ -56,17 +55,12 @@ func (s *Session) servePost(q *request) {
 		return
 	}
 	status := s.receivePost(q)
-	first := s.endPost()
+	s.endPost()
 	if status != http.StatusOK {
 		s.refusePost(q, status)
 		return
 	}
-	if !first { // the first one says hello, and waits for the answer before it polls
-		// Who handles the messages goes first, and the poll with the reply, as long as all
-		// that is in the cache: nobody waits for this answer. On one busy core that takes a
-		// sixth off the work of a round trip, and it is over in half the time.
-		runtime.Gosched()
-	}
+	s.keepStep()
 	q.w.Header()["Content-Type"] = textHTML
 	if s.writeBody(q, postAnswer, okBody) != nil {
 		s.end(TransportError, errPostClosed)
@@ -92,14 +86,15 @@ func (s *Session) beginPost(q *request) *ConnectionError {
 			return false
 		}
 		s.post = q
+		s.talks, s.hasPosted = s.hasPosted, true
 		return true
 	})
 }
 
 // endPost lets the next POST in, and the reader of a websocket that took over
 // meanwhile. It comes before the answer: the client may send again as soon as
-// it has it. It reports whether it was the first one.
-func (s *Session) endPost() (first bool) {
+// it has it.
+func (s *Session) endPost() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.post = nil
@@ -109,8 +104,6 @@ func (s *Session) endPost() (first bool) {
 		close(s.posted)
 		s.posted = nil
 	}
-	first, s.hasPosted = !s.hasPosted, true
-	return first
 }
 
 // receivePost reads and handles the body and returns the status of the answer.
@@ -139,6 +132,7 @@ func (s *Session) receivePost(q *request) int {
 			return http.StatusBadRequest
 		}
 	}
+	s.keepStep()
 	if !s.dispatch(body, encoding) {
 		return http.StatusBadRequest
 	}

@@ -72,7 +72,8 @@ type Session struct {
 	writing     bool // a batch is on its way to the peer
 	peerClosed  bool // the peer sent a close packet
 	turn        bool // a turn is in progress: see turn.go
-	hasPosted   bool // a POST has come to its end
+	hasPosted   bool // there was a POST
+	talks       bool // there was more than one
 	turnPlace   uint32
 	loans       uint64   // how many there were
 	loan        uint64   // number of the one in progress; 0 if there is none
