@@ -103,7 +103,9 @@ func (u *Upgrader) hijack(w http.ResponseWriter, r *http.Request) (*hijacked, er
 	if wire.raw == nil {
 		size = bufferedRead
 	}
-	brw.Reader = bufio.NewReaderSize(wire, size)
+	// The buffer of net/http is not used for the response: as long as nothing was written
+	// there, it takes no page of the memory.
+	brw.Reader, brw.Writer = bufio.NewReaderSize(wire, size), bufio.NewWriterSize(wire, 512)
 	return &hijacked{wire, brw}, nil
 }
 
