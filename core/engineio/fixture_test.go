@@ -62,6 +62,9 @@ func (r *recorder) discard() {
 			select {
 			case <-r.messages:
 			case <-r.session.Done():
+				for len(r.messages) > 0 { // OnMessage may still wait for room, for its last time
+					<-r.messages
+				}
 				return
 			}
 		}

@@ -190,22 +190,25 @@ func (s *soaking) left(now status, own int) string {
 func (s *soaking) shutdown() (status, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	var clients sync.WaitGroup
+	var clients, writing sync.WaitGroup
 	for i := range s.share(10) {
 		w, err := newWriter(s.r, s.server.url, fmt.Sprintf("last writer %d", i), i, true)
 		if err != nil {
 			return status{}, err
 		}
+		writing.Add(1)
 		clients.Go(func() {
 			defer w.leave()
 			call, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
 			if err := w.sock.Connect(call); err != nil {
 				s.r.finding("%s cannot connect: %v", w.name, err)
+				writing.Done()
 				return
 			}
 			w.write(call, 1)
 			w.leaving.Store(true)
+			writing.Done()
 			<-ctx.Done()
 		})
 	}
@@ -219,6 +222,7 @@ func (s *soaking) shutdown() (status, error) {
 			break
 		}
 	}
+	writing.Wait() // a server that shuts down may lose what it has not acknowledged
 	last, err := s.server.ask(cmdEnd)
 	cancel()
 	clients.Wait()
