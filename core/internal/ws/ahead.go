@@ -2,9 +2,10 @@ package ws
 
 import (
 	"errors"
-	"runtime"
 	"sync"
 	"time"
+
+	"github.com/gosocketio/sio/core/internal/pace"
 )
 
 // Most connections wait for data most of the time, and need no memory for that: a
@@ -81,14 +82,18 @@ func (w *wire) fill() error {
 // await is fill, but returns ErrIdle when it is kicked. It waits with little on the
 // stack: gorilla is not involved yet.
 func (w *wire) await() error {
+	waited := w.waited
+	w.waited = false
+	if waited { // others read first, and then all of us write
+		pace.GiveWay()
+	}
 	w.beforeWait()
-	if w.waited {
-		// Others go first. The peer may have seen our answer by then, and there is
+	if waited {
+		// Others write, too. The peer may have seen our answer by then, and there is
 		// something to read: that saves a read in vain and a wait, a twentieth of what a
 		// message costs that comes alone, under load. Only once, for those who wait are
 		// not looked at as long as somebody is ready.
-		w.waited = false
-		runtime.Gosched()
+		pace.GiveWay()
 	}
 	w.waits = true
 	err := w.readAhead()
