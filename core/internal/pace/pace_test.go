@@ -26,13 +26,19 @@ func TestInStep(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	first := 0
-	for first < len(steps) && steps[first] == 1 {
-		first++
+	together, longest := 0, 0
+	for _, n := range steps {
+		if n == 1 {
+			together++
+			longest = max(longest, together)
+		} else {
+			together = 0
+		}
 	}
-	// Not all of them: the runtime looks at those who gave way now and then.
-	if first < workers/4 {
-		t.Fatalf("%d did their first step before the second one of any: %v", first, steps)
+	// Not all of them: the runtime looks at those who gave way now and then, and they may be
+	// the next to go on.
+	if longest < workers/4 {
+		t.Fatalf("at most %d did their first step together: %v", longest, steps)
 	}
 }
 
