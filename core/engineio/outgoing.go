@@ -28,24 +28,32 @@ type Outgoing struct {
 
 	once     sync.Once
 	prepared []ws.Prepared
-	pooled   bool // made by Single
+	home     *single // what has been lent, or nil
 }
 
-var singles = sync.Pool{New: func() any { return new(Outgoing) }}
+// single is an Outgoing with room for a small message. Memory that is new would cost as
+// much time as encoding one.
+type single struct {
+	Outgoing
+	room [112]byte
+}
+
+var singles = sync.Pool{New: func() any { return new(single) }}
 
 // Single returns an entry that is to be sent once, and not looked at after that: its
-// memory is used again when it has been written.
+// memory is used again when it has been written. Its Data are empty, and have room for a
+// small message.
 func Single() *Outgoing {
-	o := singles.Get().(*Outgoing)
-	o.pooled = true
-	return o
+	o := singles.Get().(*single)
+	o.Data, o.home = o.room[:0], o
+	return &o.Outgoing
 }
 
 // written is called when a queue is done with the entry.
 func (o *Outgoing) written() {
-	if o.pooled {
+	if home := o.home; home != nil {
 		*o = Outgoing{}
-		singles.Put(o)
+		singles.Put(home)
 	}
 }
 

@@ -73,6 +73,7 @@ func (r *reader) leaves(s *Session, p packet.Packet) bool {
 
 // park lets the reader of conn go. It reports false if it has to go on.
 func (s *Session) park(conn *ws.Conn) bool {
+	s.waitsSince.Store(0)
 	if s.server.opts.KeepReaders || !s.server.parker.Park(conn, s.resume) {
 		return false
 	}
@@ -127,7 +128,8 @@ func (s *Server) sweepLaterLocked() {
 }
 
 // sweep makes readers that have waited since the last sweep, at least, park their
-// connections.
+// connections. Those that are busy with a message for that long do so after it, and come
+// back if there is another one.
 func (s *Server) sweep() {
 	now := s.sweeps.Add(1)
 	var idle []*Session

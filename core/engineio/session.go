@@ -58,7 +58,7 @@ type Session struct {
 	wake      chan struct{}      // capacity 1: the waiting poll should look again
 	handler   Handler            // set once, before the state becomes open
 
-	waitsSince atomic.Uint32        // the number of the last sweep when the reader began to wait; 0 if it does not
+	waitsSince atomic.Uint32        // the number of the last sweep when the reader began to wait last; 0 if it has left
 	turnNumber atomic.Uint32        // of the last turn
 	reuse      atomic.Pointer[byte] // where the data begin that Reuse was called with; or nil
 

@@ -138,9 +138,10 @@ func (s *Session) read(conn *ws.Conn, r reader) {
 // if another reader has taken over, and whether finish is left to the caller.
 func (s *Session) readFrom(conn *ws.Conn, r reader) (left, finish bool) {
 	for {
-		s.waitsSince.Store(s.server.sweeps.Load())
+		if now := s.server.sweeps.Load(); s.waitsSince.Load() != now { // to store costs as much as a mutex
+			s.waitsSince.Store(now)
+		}
 		data, binary, err := conn.Read()
-		s.waitsSince.Store(0)
 		r.stopLingering(s)
 		if err == ws.ErrIdle {
 			if s.park(conn) {
@@ -288,9 +289,9 @@ func (s *Session) appendFrames(frames []ws.Frame, batch []item, compressed bool)
 
 func (s *Session) appendOutgoing(frames []ws.Frame, o *Outgoing, compressed bool) []ws.Frame {
 	first := len(frames)
-	frames = append(frames, s.frame(o.Data, o.Binary))
+	frames = s.appendFrame(frames, o.Data, o.Binary)
 	for _, a := range o.Attachments {
-		frames = append(frames, s.frame(a, true))
+		frames = s.appendFrame(frames, a, true)
 	}
 	if !compressed || o.NoCompress {
 		return frames
@@ -305,16 +306,19 @@ func (s *Session) appendOutgoing(frames []ws.Frame, o *Outgoing, compressed bool
 	return frames
 }
 
-func (s *Session) frame(data []byte, binary bool) ws.Frame {
+func (s *Session) appendFrame(frames []ws.Frame, data []byte, binary bool) []ws.Frame {
+	frames = append(frames, ws.Frame{})
+	f := &frames[len(frames)-1]
 	switch {
 	case !binary:
-		return ws.Frame{Prefix: messagePrefix, Payload: data}
+		f.Prefix, f.Payload = messagePrefix, data
 	case s.base64:
 		p := packet.Packet{Type: packet.Message, Data: data, Binary: true}
-		return ws.Frame{Payload: packet.AppendText(nil, p, s.protocol)}
+		f.Payload = packet.AppendText(nil, p, s.protocol)
 	case s.protocol == 3:
-		return ws.Frame{Prefix: binaryPrefix3, Payload: data, Binary: true}
+		f.Prefix, f.Payload, f.Binary = binaryPrefix3, data, true
 	default:
-		return ws.Frame{Payload: data, Binary: true}
+		f.Payload, f.Binary = data, true
 	}
+	return frames
 }

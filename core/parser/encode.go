@@ -56,7 +56,7 @@ func (e *encoder) Write(p []byte) (int, error) {
 }
 
 // payload encodes the values of a packet.
-func (e *encoder) payload(h Header, values []any) error {
+func (e *encoder) payload(h *Header, values []any) error {
 	if h.Type != Event && h.Type != Ack {
 		return e.single(h.Type, values)
 	}

@@ -10,7 +10,7 @@ import (
 //
 //	<type>[<attachments>-][<namespace>,][<id>]
 type head struct {
-	Header
+	*Header
 	attachments int
 	binary      bool
 }
@@ -18,30 +18,29 @@ type head struct {
 // maxIDDigits is what always fits an uint64.
 const maxIDDigits = 19
 
-// parseHead splits data into head and payload. The namespace is left to the
-// caller, who may know the string already.
-func parseHead(data []byte, limit int) (h head, namespace, payload []byte, err error) {
+// parse splits data into the head, which is empty before, and the payload. The namespace
+// is left to the caller, who may know the string already.
+func (h *head) parse(data []byte, limit int) (namespace, payload []byte, err error) {
 	if len(data) == 0 {
-		return h, nil, nil, unknownType(0)
+		return nil, nil, unknownType(0)
 	}
-	t := Type(data[0] - '0')
-	if t > BinaryAck {
-		return h, nil, nil, unknownType(data[0])
+	h.Type = Type(data[0] - '0')
+	if h.Type > BinaryAck {
+		return nil, nil, unknownType(data[0])
 	}
-	h.Type = t
 	data = data[1:]
-	if t == BinaryEvent || t == BinaryAck {
+	if h.Type == BinaryEvent || h.Type == BinaryAck {
 		h.Type -= BinaryEvent - Event
 		h.binary = true
 		if h.attachments, data, err = parseCount(data, limit); err != nil {
-			return h, nil, nil, err
+			return nil, nil, err
 		}
 	}
 	if len(data) > 0 && data[0] == '/' {
 		namespace, data, _ = bytes.Cut(data, []byte{','})
 	}
 	h.ID, h.HasID, data, err = parseID(data)
-	return h, namespace, data, err
+	return namespace, data, err
 }
 
 // parseCount parses the number of attachments and the dash behind it.
@@ -90,10 +89,10 @@ func namespaceName(name []byte, last string) (string, error) {
 	return string(name), nil
 }
 
-// frame returns head and payload of a packet as one new slice of exactly the
-// size that is needed.
-func frame(h Header, attachments int, payload []byte) []byte {
-	var scratch [48]byte // room for everything but the namespace
+// frame returns head and payload of a packet as one slice: in room if they fit there, or a
+// new one of exactly the size that is needed.
+func frame(room []byte, h *Header, attachments int, payload []byte) []byte {
+	var scratch [48]byte // enough for everything but the namespace
 	b := append(scratch[:0], '0'+byte(h.Type))
 	if attachments > 0 {
 		b[0] += byte(BinaryEvent - Event)
@@ -109,7 +108,10 @@ func frame(h Header, attachments int, payload []byte) []byte {
 	if len(namespace) > 1 {
 		size += len(namespace) + 1
 	}
-	out := append(make([]byte, 0, size), b[:before]...)
+	if size > cap(room) {
+		room = make([]byte, 0, size)
+	}
+	out := append(room[:0], b[:before]...)
 	if len(namespace) > 1 {
 		out = append(append(out, namespace...), ',')
 	}

@@ -93,19 +93,23 @@ func ReservedEvent(name string) bool {
 // name of an event is missing or reserved, if the value of a Connect is no
 // object, or if the header is not valid. It does not block.
 func (p *JSON) Encode(h Header, values ...any) (Encoded, error) {
+	data, attachments, err := p.EncodeTo(nil, &h, values)
+	return Encoded{Data: data, Attachments: attachments}, err
+}
+
+// EncodeTo is Encode, but the message is put into room if its capacity is large enough. It
+// changes h.Type to the type that Encode takes it for.
+func (p *JSON) EncodeTo(room []byte, h *Header, values []any) (data []byte, attachments [][]byte, err error) {
 	h.Type = normalType(h.Type)
 	if err := check(h, values); err != nil {
-		return Encoded{}, fmt.Errorf("parser: encode: %w", err)
+		return nil, nil, fmt.Errorf("parser: encode: %w", err)
 	}
 	e := newEncoder(p.Marshal)
 	defer e.release()
 	if err := e.payload(h, values); err != nil {
-		return Encoded{}, fmt.Errorf("parser: encode: %w", err)
+		return nil, nil, fmt.Errorf("parser: encode: %w", err)
 	}
-	return Encoded{
-		Data:        frame(h, len(e.attachments), e.buf),
-		Attachments: append([][]byte(nil), e.attachments...),
-	}, nil
+	return frame(room, h, len(e.attachments), e.buf), append([][]byte(nil), e.attachments...), nil
 }
 
 // EncodeRaw frames a payload that is JSON already, such as the array of an event
@@ -116,11 +120,11 @@ func (p *JSON) EncodeRaw(h Header, payload []byte, attachments [][]byte) Encoded
 	if h.Type != Event && h.Type != Ack {
 		attachments = nil
 	}
-	return Encoded{Data: frame(h, len(attachments), payload), Attachments: attachments}
+	return Encoded{Data: frame(nil, &h, len(attachments), payload), Attachments: attachments}
 }
 
 // check reports what is wrong with the arguments of Encode.
-func check(h Header, values []any) error {
+func check(h *Header, values []any) error {
 	if n := h.Namespace; n != "" && (n[0] != '/' || strings.IndexByte(n, ',') >= 0) {
 		return errBadName
 	}

@@ -8,7 +8,7 @@ import "fmt"
 func (p *JSON) EncodeArgs(values ...any) (payload []byte, attachments [][]byte, err error) {
 	e := newEncoder(p.Marshal)
 	defer e.release()
-	if err := e.payload(Header{Type: Ack}, values); err != nil {
+	if err := e.payload(&Header{Type: Ack}, values); err != nil {
 		return nil, nil, fmt.Errorf("parser: encode: %w", err)
 	}
 	return append([]byte(nil), e.buf...), append([][]byte(nil), e.attachments...), nil

@@ -97,7 +97,7 @@ func (s *Socket) ask(ctx context.Context, event string, args []any) (parser.Args
 		return parser.Args{}, gaveUp(ctx)
 	}
 	id := s.ns.ackID.Add(1)
-	enc, err := s.ns.encodeQuestion(id, event, args)
+	out, err := s.server.entry(&parser.Header{Type: parser.Event, Namespace: s.ns.name, Event: event, ID: id, HasID: true}, args)
 	if err != nil {
 		return parser.Args{}, err
 	}
@@ -106,7 +106,7 @@ func (s *Socket) ask(ctx context.Context, event string, args []any) (parser.Args
 		return parser.Args{}, err
 	}
 	s.sawOutgoing(event, args)
-	if err := s.send(outgoing(enc)); err != nil {
+	if err := s.send(out); err != nil {
 		s.forget(id)
 		return parser.Args{}, err
 	}
@@ -173,7 +173,7 @@ func (b Broadcaster) askable(event string) error {
 
 func (b Broadcaster) askLocal(ctx context.Context, event string, args []any, yield func(Answer, error) bool) {
 	q := &question{ns: b.ns, id: b.ns.ackID.Add(1), wake: make(chan struct{}, 1)}
-	enc, err := b.ns.encodeQuestion(q.id, event, args)
+	enc, err := b.server().opts.Parser.Encode(parser.Header{Type: parser.Event, Namespace: b.ns.name, Event: event, ID: q.id, HasID: true}, args...)
 	if err != nil {
 		yield(Answer{}, err)
 		return

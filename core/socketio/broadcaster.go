@@ -33,25 +33,18 @@ type flags struct {
 	noCompress bool
 }
 
-// outgoing makes a queue item for one socket.
-func outgoing(enc parser.Encoded) *engineio.Outgoing {
+// entry makes a queue item of a packet for one socket. All but events must not be dropped.
+func (s *Server) entry(h *parser.Header, values []any) (*engineio.Outgoing, error) {
 	out := engineio.Single()
-	out.Data, out.Binary, out.Attachments = enc.Data, enc.Binary, enc.Attachments
-	return out
-}
-
-// keep makes a queue item that must not be dropped: all but events.
-func keep(enc parser.Encoded) *engineio.Outgoing {
-	out := outgoing(enc)
-	out.Keep = true
-	return out
-}
-
-// single makes a queue item for one socket.
-func (f flags) single(enc parser.Encoded) *engineio.Outgoing {
-	out := outgoing(enc)
-	out.Volatile, out.NoCompress = f.volatile, f.noCompress
-	return out
+	out.Keep = h.Type != parser.Event
+	if s.json == nil {
+		enc, err := s.opts.Parser.Encode(*h, values...)
+		out.Data, out.Binary, out.Attachments = enc.Data, enc.Binary, enc.Attachments
+		return out, err
+	}
+	var err error
+	out.Data, out.Attachments, err = s.json.EncodeTo(out.Data, h, values)
+	return out, err
 }
 
 // outgoing makes a queue item for any number of sockets.
@@ -277,10 +270,13 @@ func (n *Namespace) encode(event string, args []any) (parser.Encoded, error) {
 	return n.server.opts.Parser.Encode(parser.Header{Type: parser.Event, Namespace: n.name, Event: event}, args...)
 }
 
-// encodeQuestion encodes an event that asks for an acknowledgement.
-func (n *Namespace) encodeQuestion(id uint64, event string, args []any) (parser.Encoded, error) {
-	h := parser.Header{Type: parser.Event, Namespace: n.name, Event: event, ID: id, HasID: true}
-	return n.server.opts.Parser.Encode(h, args...)
+// eventFor makes a queue item of an event for one socket.
+func (n *Namespace) eventFor(f flags, event string, args []any) (*engineio.Outgoing, error) {
+	out, err := n.server.entry(&parser.Header{Type: parser.Event, Namespace: n.name, Event: event}, args)
+	if err == nil {
+		out.Volatile, out.NoCompress = f.volatile, f.noCompress
+	}
+	return out, err
 }
 
 // clusterTimeout bounds what is asked of the cluster on behalf of a socket.

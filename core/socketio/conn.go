@@ -33,6 +33,8 @@ type conn struct {
 	// known when the reader comes back from the handler.
 	spent atomic.Uint64
 
+	recent atomic.Pointer[Socket] // among sockets, that of the last packet; changes with mu held
+
 	mu      sync.Mutex
 	sockets []*Socket  // connecting or connected, one for each namespace
 	room    [1]*Socket // for sockets: most clients join one namespace
@@ -55,8 +57,7 @@ var (
 func newConn(s *Server, session *engineio.Session) *conn {
 	c := &conn{server: s, session: session, decoder: s.opts.Parser.NewDecoder()}
 	c.sockets = c.room[:0]
-	p, ok := s.opts.Parser.(*parser.JSON)
-	c.reuses = ok && p.Unmarshal == nil
+	c.reuses = s.json != nil && s.json.Unmarshal == nil
 	if d := s.opts.ConnectTimeout; d > 0 {
 		c.mu.Lock()
 		c.timer = time.AfterFunc(d, c.connectTimeout)
@@ -188,20 +189,19 @@ func (s *Socket) onEvent(p *parser.Packet) {
 // the event which is to be queued comes before it. It reports false if the socket
 // has ended.
 func (s *Socket) arrive() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.arriving = s.state.Load() == connected
-	return s.arriving
+	return s.state.Load() == connected && s.door.CompareAndSwap(doorOpen, doorBusy)
 }
 
 func (s *Socket) arrived() {
-	s.mu.Lock()
-	s.arriving = false
-	over := s.over
-	s.mu.Unlock()
-	if over {
+	if !s.door.CompareAndSwap(doorBusy, doorOpen) {
 		s.queue.Push(newTask(s, taskDisconnect))
 	}
+}
+
+// shut is called when only the last entry of the queue is missing. It reports whether the
+// caller has to append that, or else arrived does.
+func (s *Socket) shut() bool {
+	return s.door.Swap(doorShut) == doorOpen
 }
 
 // authOf returns what the client gave as auth, as a JSON object.
@@ -218,11 +218,16 @@ func (c *conn) authOf(p *parser.Packet, query string) json.RawMessage {
 	return data
 }
 
+// socket returns the socket that a packet is for.
 func (c *conn) socket(name string) *Socket {
+	if s := c.recent.Load(); s != nil && s.name == name {
+		return s
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.sockets {
 		if s.name == name {
+			c.recent.Store(s)
 			return s
 		}
 	}
@@ -278,6 +283,7 @@ func (c *conn) remove(s *Socket) (last bool) {
 	defer c.mu.Unlock()
 	if i := slices.Index(c.sockets, s); i >= 0 {
 		c.sockets = slices.Delete(c.sockets, i, i+1)
+		c.recent.CompareAndSwap(s, nil)
 	}
 	return len(c.sockets) == 0
 }
@@ -369,19 +375,19 @@ func (c *conn) disconnect() {
 // sendPacket sends a packet other than an event. Its values can always be
 // encoded.
 func (c *conn) sendPacket(h parser.Header, values ...any) {
-	enc, err := c.server.opts.Parser.Encode(h, values...)
+	out, err := c.server.entry(&h, values)
 	if err != nil {
 		c.server.opts.Logger.Error("socketio: a packet could not be encoded", "type", int(h.Type), "namespace", h.Namespace, "error", err)
 		return
 	}
-	c.mustSend(enc)
+	c.mustSend(out)
 }
 
 // mustSend sends what the client has to get, or else it and the server do not agree on
 // who is connected. If there is no room for it, the session ends, and the sockets with
 // it.
-func (c *conn) mustSend(enc parser.Encoded) {
-	if err := c.session.Send(keep(enc)); errors.Is(err, engineio.ErrQueueFull) {
+func (c *conn) mustSend(out *engineio.Outgoing) {
+	if err := c.session.Send(out); errors.Is(err, engineio.ErrQueueFull) {
 		c.session.Abort(engineio.SlowConsumer, err)
 	}
 }
@@ -395,23 +401,23 @@ type connectError struct {
 // sendConnectError refuses a socket. The client gets no data if they cannot be
 // encoded, and errInternal if there is no message either.
 func (c *conn) sendConnectError(name string, err error) {
-	enc, encErr := c.encodeRefusal(name, err, true)
+	out, encErr := c.encodeRefusal(name, err, true)
 	if encErr != nil {
 		c.server.opts.Logger.Error("socketio: a refusal could not be encoded", "namespace", name, "error", encErr)
-		enc, encErr = c.encodeRefusal(name, err, false)
+		out, encErr = c.encodeRefusal(name, err, false)
 	}
 	if encErr != nil {
-		enc, encErr = c.encodeRefusal(name, errInternal, false)
+		out, encErr = c.encodeRefusal(name, errInternal, false)
 	}
 	if encErr == nil {
-		c.mustSend(enc)
+		c.mustSend(out)
 	}
 }
 
 // encodeRefusal makes a CONNECT_ERROR packet. Clients of version 2 get one value:
 // the data or else the message. The methods of err and its data are user code,
 // which may panic.
-func (c *conn) encodeRefusal(name string, err error, withData bool) (enc parser.Encoded, encErr error) {
+func (c *conn) encodeRefusal(name string, err error, withData bool) (out *engineio.Outgoing, encErr error) {
 	defer func() {
 		if p := recover(); p != nil {
 			encErr = &PanicError{Value: p, Stack: debug.Stack()}
@@ -433,5 +439,5 @@ func (c *conn) encodeRefusal(name string, err error, withData bool) (enc parser.
 			value = payload.Message
 		}
 	}
-	return c.server.opts.Parser.Encode(parser.Header{Type: parser.ConnectError, Namespace: name}, value)
+	return c.server.entry(&parser.Header{Type: parser.ConnectError, Namespace: name}, []any{value})
 }

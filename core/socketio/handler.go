@@ -152,12 +152,12 @@ func (e *Event) Reply(args ...any) error {
 	if s.state.Load() == ended { // the client would take it for another event's
 		return ErrDisconnected
 	}
-	enc, err := s.ns.server.opts.Parser.Encode(parser.Header{Type: parser.Ack, Namespace: s.ns.name, ID: e.packet.ID, HasID: true}, args...)
+	out, err := s.server.entry(&parser.Header{Type: parser.Ack, Namespace: s.ns.name, ID: e.packet.ID, HasID: true}, args)
 	if err != nil {
 		e.replied.Store(false)
 		return err
 	}
-	return s.send(keep(enc))
+	return s.send(out)
 }
 
 // answer is Reply for typed handlers: that a client has left without waiting for

@@ -266,11 +266,7 @@ func (s *Socket) endQueue(reason Reason, err error) (ends, first bool) {
 		return true, false
 	}
 	s.leaveAll()
-	s.mu.Lock()
-	s.over = true
-	arriving := s.arriving
-	s.mu.Unlock()
-	if !arriving {
+	if s.shut() {
 		first = s.queue.Add(newTask(s, taskDisconnect))
 	}
 	if !first {

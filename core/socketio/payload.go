@@ -42,7 +42,7 @@ func payloadOf(args parser.Args) (cluster.Payload, error) {
 // frame makes a packet for clients of an event in canonical form. The header need
 // not have its name.
 func (n *Namespace) frame(h parser.Header, p cluster.Payload) (parser.Encoded, error) {
-	if json, ok := n.server.opts.Parser.(*parser.JSON); ok {
+	if json := n.server.json; json != nil {
 		return json.EncodeRaw(h, p.JSON, p.Attachments), nil
 	}
 	args, err := decodePayload(p)

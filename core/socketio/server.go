@@ -17,6 +17,7 @@ import (
 	"github.com/gosocketio/sio/core/cluster"
 	"github.com/gosocketio/sio/core/engineio"
 	"github.com/gosocketio/sio/core/internal/workers"
+	"github.com/gosocketio/sio/core/parser"
 )
 
 // Server is a Socket.IO server. It is an [http.Handler], which finds out by the
@@ -28,6 +29,7 @@ type Server struct {
 	engine *engineio.Server
 	client *browser.Handler // nil if it is not served
 
+	json      *parser.JSON // Options.Parser, or nil if that is another one
 	workers   workers.Pool // run the handlers
 	single    bool         // no other node can be in its cluster
 	forwarder *forwarder   // nil unless requests are forwarded
@@ -53,6 +55,7 @@ type Server struct {
 // opts cannot be meant.
 func NewServer(opts *Options) *Server {
 	s := &Server{opts: opts.withDefaults(), namespaces: make(map[string]*Namespace), leaving: make(map[string]chan struct{})}
+	s.json, _ = s.opts.Parser.(*parser.JSON)
 	s.saving, s.stopSaving = context.WithCancel(context.Background())
 	if s.opts.NodeID == "" {
 		s.opts.NodeID = newID()

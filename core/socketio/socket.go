@@ -31,6 +31,7 @@ type Socket struct {
 	own       atomic.Pointer[registry] // handlers of this socket alone
 	handshake atomic.Pointer[Handshake]
 	state     atomic.Int32 // changes with mu held
+	door      atomic.Int32 // of the queue: see arrive
 	recovered bool         // set before connected
 	merged    mergedHandlers
 	limiter   EventLimiter // used by the reader alone; set before connected
@@ -44,8 +45,6 @@ type Socket struct {
 	held       []heldEvent                          // events that came between activation and the CONNECT packet
 	replayed   map[string]bool                      // offsets that recovery sent, to skip if they come again
 	forgetting *time.Timer                          // forgets replayed; nil if there is nothing to forget
-	arriving   bool                                 // the reader is about to queue an event
-	over       bool                                 // only the last entry of the queue is missing
 	finishing  bool                                 // the last entry of the queue runs
 	grace      *time.Timer                          // cancels ctx while what was before that one runs; or nil
 
@@ -58,6 +57,13 @@ const (
 	activating              // is in its rooms, but the client has not been told yet
 	connected
 	ended
+)
+
+// The door of a socket's queue.
+const (
+	doorOpen int32 = iota
+	doorBusy       // the reader is about to queue an event
+	doorShut       // only the last entry is missing, and who finds it shut appends that
 )
 
 // heldEvent is an event that waits for its socket to be connected.
@@ -137,12 +143,12 @@ func (s *Socket) emit(f flags, event string, args []any) error {
 	if s.server.opts.Recovery != nil && !f.volatile && s.ns.cluster() != nil {
 		return s.ns.emitLogged(Broadcaster{ns: s.ns, rooms: []string{s.id}, flags: f}, s, event, args)
 	}
-	enc, err := s.ns.encode(event, args)
+	out, err := s.ns.eventFor(f, event, args)
 	if err != nil {
 		return err
 	}
 	s.sawOutgoing(event, args)
-	err = s.send(f.single(enc))
+	err = s.send(out)
 	if err == nil {
 		s.ns.sent(event, s, 1)
 	}

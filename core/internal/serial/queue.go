@@ -22,6 +22,11 @@ type Queue[T any] struct {
 	// Pool has the goroutines. Nil: a new one is started whenever there are tasks.
 	Pool *workers.Pool
 
+	// first is the task that Start begins with, which counts as started. It belongs to the
+	// one who was told to call that: most often there is no other, and nothing to lock for.
+	first    T
+	hasFirst bool
+
 	mu      sync.Mutex
 	tasks   []T // waiting; the runner takes all of them at once
 	pending int // waiting or taken by the runner, but not started
@@ -70,12 +75,12 @@ func (q *Queue[T]) PushWait(t T, limit int, done <-chan struct{}) bool {
 
 // Offer is to PushWait what Add is to Push.
 func (q *Queue[T]) Offer(t T, limit int, done <-chan struct{}) (pushed, first bool) {
-	weight := 0
-	if q.Weigh != nil {
-		weight = q.Weigh(t)
-	}
+	weight := -1
 	for {
 		q.mu.Lock()
+		if weight < 0 && q.running {
+			weight = q.weigh(t)
+		}
 		if q.fitsLocked(weight, limit) {
 			first = q.pushLocked(t)
 			q.mu.Unlock()
@@ -131,18 +136,26 @@ func (q *Queue[T]) Len() int {
 
 // pushLocked reports whether somebody has to run the tasks.
 func (q *Queue[T]) pushLocked(t T) (first bool) {
+	if !q.running {
+		q.running = true
+		q.first, q.hasFirst = t, true
+		return true
+	}
 	q.tasks = append(q.tasks, t)
 	q.pending++
-	if q.Weigh != nil {
-		q.weight += q.Weigh(t)
-	}
-	first = !q.running
-	q.running = true
-	return first
+	q.weight += q.weigh(t)
+	return false
 }
 
-// Start runs the tasks, which Add or Offer has left to the caller, until there are none: in the caller's goroutine if here is true,
-// or else in another one.
+func (q *Queue[T]) weigh(t T) int {
+	if q.Weigh == nil {
+		return 0
+	}
+	return q.Weigh(t)
+}
+
+// Start runs the tasks, which Add or Offer has left to the caller, until there are none: in
+// the caller's goroutine if here is true, or else in another one.
 func (q *Queue[T]) Start(here bool) {
 	switch {
 	case here:
@@ -174,6 +187,12 @@ func (q *Queue[T]) drain() {
 		q.tasks = append(batch[next:], q.tasks...)
 		q.Start(false)
 	}()
+	var none T
+	if q.hasFirst {
+		t := q.first
+		q.first, q.hasFirst = none, false // what is done need not wait for the rest to be freed
+		q.Run(t)
+	}
 	for {
 		q.mu.Lock()
 		if len(q.tasks) == 0 {
@@ -186,8 +205,7 @@ func (q *Queue[T]) drain() {
 		q.mu.Unlock()
 		for i := range batch {
 			t := batch[i]
-			var zero T
-			batch[i] = zero // what is done need not wait for the rest to be freed
+			batch[i] = none // as above
 			next = i + 1
 			q.start(t)
 			q.Run(t)
@@ -214,9 +232,7 @@ func spare[T any](a, b []T) []T {
 func (q *Queue[T]) start(t T) {
 	q.mu.Lock()
 	q.pending--
-	if q.Weigh != nil {
-		q.weight -= q.Weigh(t)
-	}
+	q.weight -= q.weigh(t)
 	if q.room != nil && q.fitsLocked(q.wanted, q.limit) {
 		close(q.room)
 		q.room = nil
