@@ -59,21 +59,21 @@ type Session struct {
 	handler   Handler            // set once, before the state becomes open
 
 	waitsSince atomic.Uint32        // the number of the last sweep when the reader began to wait last; 0 if it has left
-	turnNumber atomic.Uint32        // of the last turn
 	reuse      atomic.Pointer[byte] // where the data begin that Reuse was called with; or nil
 
 	// mu guards what follows. It is never held across I/O or a callback, and no
 	// other lock than the pool's and the flusher's is taken while it is held.
 	mu          sync.Mutex
 	state       state
-	closeAsked  bool // Close was called while opening
-	receiving   bool // OnMessage (or OnConnection) is running
-	dispatching bool // the packets of a POST are being handled
-	writing     bool // a batch is on its way to the peer
-	peerClosed  bool // the peer sent a close packet
-	turn        bool // a turn is in progress: see turn.go
-	hasPosted   bool // there was a POST
-	talks       bool // there was more than one
+	closeAsked  bool   // Close was called while opening
+	receiving   bool   // OnMessage (or OnConnection) is running
+	dispatching bool   // the packets of a POST are being handled
+	writing     bool   // a batch is on its way to the peer
+	peerClosed  bool   // the peer sent a close packet
+	turn        bool   // a turn is in progress: see turn.go
+	turnNumber  uint32 // of the last turn
+	hasPosted   bool   // there was a POST
+	talks       bool   // there was more than one
 	turnPlace   uint32
 	loans       uint64   // how many there were
 	loan        uint64   // number of the one in progress; 0 if there is none

@@ -68,7 +68,7 @@ func (s *Session) beginTurnLocked() {
 		return
 	}
 	s.turn = true
-	s.turnNumber.Add(1)
+	s.turnNumber++
 	if !s.server.turns.watching.Load() {
 		s.server.watchTurns()
 	}
@@ -263,11 +263,8 @@ func (s *Server) watch() {
 			continue
 		}
 		t.idle = 0
-		number := session.turnNumber.Load()
-		if last.session == session && last.number == number {
-			session.cutShort(number)
-		}
-		last.session, last.number = session, number
+		known := last.session == session
+		last.session, last.number = session, session.cutShort(known, last.number)
 	}
 	if t.idle < idleTurns {
 		time.AfterFunc(turnLimit, s.watch)
@@ -288,10 +285,13 @@ func (t *turns) any() bool {
 	return false
 }
 
-func (s *Session) cutShort(number uint32) {
+// cutShort cuts the turn short if known is true and it still is the one of that number. It
+// returns the number of the last one.
+func (s *Session) cutShort(known bool, number uint32) uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.turnNumber.Load() == number {
+	if known && s.turnNumber == number {
 		s.cutShortLocked()
 	}
+	return s.turnNumber
 }

@@ -413,12 +413,13 @@ func (s *Socket) handlerFailed(e *Event, err error) {
 func (s *Socket) handler(event string) Handler {
 	outer, inner := s.ns.parentTable(), s.ns.load()
 	if r := s.own.Load(); r != nil {
-		if own := r.load(); own.wrapped[event] != nil {
-			return s.merged.handlers(outer, inner, own)[event]
+		own := r.load()
+		if h := own.wrapped[event]; h != nil {
+			return s.merged.of(event, h, outer, inner, own)
 		}
 	}
-	if inner.wrapped[event] != nil {
-		return s.ns.merged.handlers(outer, &emptyTable, inner)[event]
+	if h := inner.wrapped[event]; h != nil {
+		return s.ns.merged.of(event, h, outer, &emptyTable, inner)
 	}
 	return outer.wrapped[event]
 }

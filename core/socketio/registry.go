@@ -126,19 +126,20 @@ type merged struct {
 	handlers             map[string]Handler
 }
 
-func (m *mergedHandlers) handlers(outer, middle, inner *table) map[string]Handler {
+// of returns what h is then, the handler of an event in inner.
+func (m *mergedHandlers) of(event string, h Handler, outer, middle, inner *table) Handler {
 	if len(outer.wrap) == 0 && len(middle.wrap) == 0 {
-		return inner.wrapped
+		return h
 	}
 	if l := m.last.Load(); l != nil && l.outer == outer && l.middle == middle && l.inner == inner {
-		return l.handlers
+		return l.handlers[event]
 	}
 	l := &merged{outer, middle, inner, make(map[string]Handler, len(inner.wrapped))}
 	for name, h := range inner.wrapped {
 		l.handlers[name] = outer.wrapOne(middle.wrapOne(h))
 	}
 	m.last.Store(l)
-	return l.handlers
+	return l.handlers[event]
 }
 
 // OnAny registers a function that sees every incoming event before its handler
