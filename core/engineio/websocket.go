@@ -124,7 +124,12 @@ func (s *Server) upgradeRefusal(q *request, err error) *ConnectionError {
 // read is the only goroutine that reads from the websocket, until it is replaced. It
 // counts in Server.running.
 func (s *Session) read(conn *ws.Conn, r reader) {
-	left, finish := s.readFrom(conn, r)
+	var left, finish bool
+	if ws.CanPark && conn.CanTry() && !s.server.opts.KeepReaders { // it is not for long
+		left, finish = s.readHigh(conn, r, false)
+	} else {
+		left, finish = s.readFrom(conn, r)
+	}
 	if left {
 		s.endTurn()
 		s.server.running.Done()
@@ -132,6 +137,20 @@ func (s *Session) read(conn *ws.Conn, r reader) {
 	if finish {
 		s.finish()
 	}
+}
+
+// readHigh is readFrom higher up on the stack. The collector halves the stack of a goroutine
+// that uses less than a fourth of it, and readers use little while they wait: with the next
+// message it would have to grow again. For messages of 4 KiB, which keep the collector busy,
+// that is 12 % of their cost. Silent sessions have no reader and no stack.
+//
+//go:noinline
+func (s *Session) readHigh(conn *ws.Conn, r reader, never bool) (left, finish bool) {
+	if never { // see growStack
+		var room [3 << 9]byte
+		fill(room[:])
+	}
+	return s.readFrom(conn, r)
 }
 
 // readFrom reads until the session ends, or its connection is parked. It reports false

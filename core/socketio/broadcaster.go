@@ -301,8 +301,9 @@ func (b Broadcaster) SocketsLeave(rooms ...string) error {
 }
 
 // DisconnectSockets disconnects the selected sockets, on all nodes, and closes
-// their connections if closeConn is true. See Socket.Disconnect. It does not block.
-// Its errors are those of Emit that concern the bus.
+// their connections if closeConn is true. See Socket.Disconnect. One that is in its rooms,
+// but has not been told yet that it is connected, never is: OnConnect does not run for it.
+// DisconnectSockets does not block. Its errors are those of Emit that concern the bus.
 func (b Broadcaster) DisconnectSockets(closeConn bool) error {
 	return b.command(func(s *Socket) { s.Disconnect(closeConn) }, cluster.Message{Type: cluster.DisconnectSockets, Close: closeConn})
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gosocketio/sio/core/socketio"
@@ -51,23 +52,27 @@ func TestRestless(t *testing.T) {
 	t.Parallel()
 	p := start(t, config{Restless: true})
 	n := size(150, 3000)
-	if err := inParallel(n, func(i int) error { return p.rustle(i) }); err != nil {
+	var joined atomic.Int32
+	if err := inParallel(n, func(i int) error { return p.rustle(i, &joined) }); err != nil {
 		t.Fatalf("%v\n%s", err, p.stacks(t))
 	}
-	c := p.settled(t)
-	if c.Connects != n || c.Disconnecting != n {
-		t.Errorf("%d connects, %d times OnDisconnecting, of %d clients", c.Connects, c.Disconnecting, n)
+	// Who is kicked just before it would have been told that it is connected never is.
+	c, told := p.settled(t), int(joined.Load())
+	if c.Connects != told || c.Disconnecting != told || told < n*9/10 {
+		t.Errorf("%d connects, %d times OnDisconnecting; of %d clients, %d were told that they are connected", c.Connects, c.Disconnecting, n, told)
 	}
 }
 
 // rustle is the life of a client, which may be cut short by another one's kick.
-func (p *process) rustle(i int) error {
+func (p *process) rustle(i int, joined *atomic.Int32) error {
 	c, err := p.open(transports[i%len(transports)])
 	if err != nil {
 		return err
 	}
 	defer c.leave()
-	err = c.join(auth{})
+	if err = c.join(auth{}); err == nil {
+		joined.Add(1)
+	}
 	for round := 0; err == nil && round < 5; round++ {
 		if err = c.send(fmt.Sprintf(`42%d["restless",%d]`, round, round)); err == nil {
 			err = c.await(fmt.Sprintf(`43%d[%d]`, round, round))

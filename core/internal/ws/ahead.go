@@ -14,8 +14,8 @@ import (
 
 const (
 	// aheadSize is how much is read at a time, so that many small messages come with
-	// one system call.
-	aheadSize = 4 << 10
+	// one system call, and larger ones whole (see whole.go).
+	aheadSize = 16 << 10
 	// gorillaBuffer is the least size that gorilla accepts in a reader made by us.
 	gorillaBuffer = 257
 	// bufferedRead is the size of gorilla's buffer where it is the only one.
