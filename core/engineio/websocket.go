@@ -125,7 +125,7 @@ func (s *Server) upgradeRefusal(q *request, err error) *ConnectionError {
 // counts in Server.running.
 func (s *Session) read(conn *ws.Conn, r reader) {
 	var left, finish bool
-	if ws.CanPark && conn.CanTry() && !s.server.opts.KeepReaders { // it is not for long
+	if ws.CanPark && conn.CanTry() && !s.server.opts.KeepReaders { // then readers do not stay where it is silent
 		left, finish = s.readHigh(conn, r, false)
 	} else {
 		left, finish = s.readFrom(conn, r)
