@@ -65,6 +65,9 @@ const MessageOverhead = 256
 // size is what the entry counts for Options.MaxQueueBytes.
 func (o *Outgoing) size() int {
 	n := memoryOf(cap(o.Data))
+	if o.home != nil && cap(o.Data) != len(o.home.room) {
+		n += len(o.home.room) // it is there although it is of no use
+	}
 	for _, a := range o.Attachments {
 		n += memoryOf(cap(a))
 	}
